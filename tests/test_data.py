@@ -9,13 +9,12 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from alchemy import data
+from alchemy.data import mnist1d, shipped
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-
-from alchemy import data
-from alchemy.data import mnist1d, shipped
 
 ROOM = Path(data.__file__).parent
 

@@ -138,3 +138,50 @@ def test_no_figure_warns_that_many_are_open(published):
         for _ in range(22):
             fig, _ = figures.new()
             figures.show(fig, alt=ALT)
+
+
+# Heat maps
+
+
+def luminance(rgb):
+    linear = np.where(np.array(rgb) <= 0.03928, np.array(rgb) / 12.92, ((np.array(rgb) + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(a, b):
+    """WCAG 2's ratio of two colours."""
+    bright, dark = sorted([luminance(a), luminance(b)], reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_a_heat_map_of_another_shape_is_refused():
+    _, ax = figures.new()
+    with pytest.raises(ValueError, match=r"shape \(2, 3\); expected .* \(3, 2\)"):
+        figures.heatmap(ax, [1, 2], [1, 2, 3], np.zeros((2, 3)), label="share")
+
+
+def test_a_heat_map_names_its_cells_and_hatches_the_missing_ones():
+    fig, ax = figures.new()
+    values = np.array([[0.0, 0.5, 1.0], [0.25, np.nan, 0.75]])
+    figures.heatmap(ax, [1, 10, 100], [0.5, 2.0], values, label="share", low=0, high=1)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1", "10", "100"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["0.5", "2"]
+    assert {t.get_text(): t.get_position() for t in ax.texts} == {
+        "0.00": (0, 0), "0.50": (1, 0), "1.00": (2, 0), "0.25": (0, 1), "0.75": (2, 1)}
+    assert [patch.get_xy() for patch in ax.patches] == [(0.5, 0.5)]
+    assert fig.axes[1].get_ylabel() == "share"
+
+
+def test_a_heat_map_too_fine_for_numbers_has_none():
+    _, ax = figures.new()
+    figures.heatmap(ax, np.arange(20), np.arange(20), np.zeros((20, 20)), label="share")
+    assert not ax.texts
+
+
+def test_the_numbers_of_a_heat_map_stand_out_from_their_cells():
+    fig, ax = figures.new()
+    values = np.linspace(0, 1, 11)[None]
+    figures.heatmap(ax, np.arange(11), [0], values, label="share")
+    image = ax.images[0]
+    for text, value in zip(ax.texts, values[0], strict=True):
+        assert contrast(to_rgb(text.get_color()), image.cmap(image.norm(value))[:3]) >= 4.5

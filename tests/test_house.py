@@ -27,6 +27,7 @@ ROOMS = {
     "data": set(),
     "nets": set(),
     "training": {"nets"},
+    "tuning": set(),
     "curvature": set(),
     "theory": set(),
     "survey": set(),

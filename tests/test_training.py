@@ -294,3 +294,34 @@ def test_batches_come_from_numpy_too_and_wrong_ones_are_named():
         gradient_update(loss, OPTIMIZER, X, Y[:31], batch=4)
     with pytest.raises(TrainingError, match="at least one"):
         gradient_update(loss, OPTIMIZER, batch=4)
+
+
+# Settings: runs that differ in numbers
+
+
+def setting_init(key, setting):
+    w = jax.random.normal(key, (4,))
+    return w, optax.adam(setting["rate"]).init(w)
+
+
+def test_every_run_gets_its_own_setting_and_equals_a_run_with_that_constant():
+    rates = np.array([0.01, 0.1, 0.3], np.float32)
+    update = gradient_update(loss, lambda setting: optax.adam(setting["rate"]), X, Y, batch=8)
+    found = train(setting_init, update, keys(3), steps=10, every=5, settings={"rate": rates}, measure=lambda s: s[0])
+    for i, rate in enumerate(rates):
+        fixed = train(lambda key, rate=rate: setting_init(key, {"rate": rate}), gradient_update(
+            loss, optax.adam(rate), X, Y, batch=8), keys(3), steps=10, every=5, measure=lambda s: s[0])
+        assert found.records[i] == pytest.approx(fixed.records[i], rel=1e-4, abs=1e-6)
+        assert found.traces[i] == pytest.approx(fixed.traces[i], rel=1e-4)
+    assert len(np.unique(found.traces[:, -1].round(6))) == 3
+
+
+def test_settings_reach_runs_in_order_on_more_devices_than_runs():
+    assert train(lambda key, s: s["a"][0] * 1.0, lambda state, key, s: (state + s["b"], state), keys(3), steps=2,
+                 settings={"a": np.array([[1.0], [2.0], [3.0]]), "b": jnp.arange(3.0)}).final.tolist() == [1, 4, 7]
+
+
+@pytest.mark.parametrize("wrong", [np.ones(2), np.ones((1, 3)), 0.1])
+def test_settings_that_are_not_one_per_run_are_named(wrong):
+    with pytest.raises(TrainingError, match=r"there are 3 keys; expected one entry a run"):
+        train(lambda key, s: s, lambda state, key, s: (state, None), keys(3), steps=1, settings={"rate": wrong})

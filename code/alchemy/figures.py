@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from alchemy.chapter import in_notebook
 from alchemy.chapter import show as show_bundle
@@ -28,6 +29,7 @@ COLORS = SimpleNamespace(
 CYCLE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8A6D00", "#56B4E9", "#5C5C5C")
 MARKERS = SimpleNamespace(theory="", experiment="o", rigor="^", practice="o", control="s", reference="D")
 MARKER_CYCLE = ("o", "^", "s", "D", "v", "P", "X")
+MOST_NUMBERS = 80  # cells of a heat map that still have room for a number each
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 STYLE = {
@@ -78,6 +80,35 @@ def theory_vs_experiment(ax: Axes, x_theory: Curve, y_theory: Curve, x: Points, 
         ax.axhspan(*region, color=COLORS.region, alpha=0.12, label="registered region")
     ax.plot(x_theory, y_theory, color=COLORS.theory, linestyle="-", label=theory)
     band(ax, x, samples, label=experiment)
+
+
+def heatmap(ax: Axes, columns: ArrayLike, rows: ArrayLike, values: ArrayLike, *, label: str,
+            low: SupportsFloat | None = None, high: SupportsFloat | None = None, spec: str = ".2f") -> None:
+    """The heat map of the book: perceptually uniform and readable in grey, with its scale and, where there is room, numbers.
+
+    columns, rows: what the cells stand for along x and y, shapes (columns,) and (rows,); values: (rows, columns). Cells
+    are drawn at equal size, row 0 at the bottom; one that is not finite is hatched. low, high: ends of the colour
+    scale. spec: format of the numbers in the cells. Raises ValueError if the shapes do not fit.
+    """
+    values = np.asarray(values, np.float64)
+    if values.shape != (len(np.asarray(rows)), len(np.asarray(columns))):
+        raise ValueError(f"values have shape {values.shape}; expected (rows, columns) = ({len(np.asarray(rows))}, "
+                         f"{len(np.asarray(columns))}).")
+    seen = np.isfinite(values)
+    ax.set_facecolor("#E6E6E6")
+    image = ax.imshow(np.where(seen, values, np.nan), origin="lower", aspect="auto", cmap="cividis", vmin=low, vmax=high)
+    for row, column in np.argwhere(~seen):
+        ax.add_patch(mpl.patches.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", linewidth=0,
+                                           edgecolor=COLORS.control))
+    ax.set_xticks(range(values.shape[1]), [format(c, "g") for c in np.asarray(columns)])
+    ax.set_yticks(range(values.shape[0]), [format(r, "g") for r in np.asarray(rows)])
+    ax.grid(False)
+    if values.size <= MOST_NUMBERS:
+        for row, column in np.argwhere(seen):
+            dark = image.norm(values[row, column]) < 0.45  # where white and black stand out alike
+            ax.text(column, row, format(values[row, column], spec), ha="center", va="center", fontsize=8,
+                    color="white" if dark else "black")
+    ax.figure.colorbar(image, ax=ax, label=label)
 
 
 def show(fig: Figure, *, alt: str, caption: str = "") -> None:

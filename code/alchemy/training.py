@@ -1,8 +1,9 @@
 """Many training runs as one compiled scan: seeds by vmap, laid over whatever devices there are.
 
-A run is two pure functions, `init(key) -> state` and `update(state, key) -> (state, measured)`. The seed axis is
-sharded over all devices of all processes, so the same call uses one CPU, eight GPUs, or several hosts started
-with `jax.distributed`.
+A run is two pure functions, `init(key) -> state` and `update(state, key) -> (state, measured)`. Runs may differ in
+numbers too (learning rates, scales): then both take the run's own `setting` as a last argument, and all settings
+share one compilation. The run axis is sharded over all devices of all processes, so the same call uses one CPU,
+eight GPUs, or several hosts started with `jax.distributed`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from tqdm.auto import tqdm
 
 Key = Array
 State = Any
-Init = Callable[[Key], State]
-Update = Callable[[State, Key], tuple[State, PyTree]]
+Init = Callable[..., State]
+Update = Callable[..., tuple[State, PyTree]]
 Measure = Callable[[State], PyTree]
 
 
@@ -59,7 +60,8 @@ def seed_sharding(devices: list[jax.Device] | None = None) -> NamedSharding:
 
 def train(
     init: Init, update: Update, keys: Key, *, steps: int, every: int | None = None,
-    measure: Measure | None = None, devices: list[jax.Device] | None = None, label: str = "", progress: bool | None = None,
+    measure: Measure | None = None, settings: PyTree = None, devices: list[jax.Device] | None = None, label: str = "",
+    progress: bool | None = None,
 ) -> History:
     """Train one run per key, all in one compiled scan, and record along the way.
 
@@ -68,11 +70,14 @@ def train(
     keys: shape (seeds,), one per run.
     steps: number of updates. every: updates between records (default: a single record at the end).
     measure: state -> pytree, evaluated before training and after each `every` updates.
+    settings: pytree of arrays with leading axis (seeds,), or None. If given, run i is `init(key, setting)` and
+        `update(state, key, setting)` with entry i of every leaf.
     devices: where to run; results do not depend on it beyond float tolerance.
     progress: show a bar; by default whenever there are at least ten records and a label.
 
     Diverged seeds run on beside the others and are marked in `History.diverged`.
-    Raises TrainingError if steps is not a positive multiple of every, or keys is not a vector of keys.
+    Raises TrainingError if steps is not a positive multiple of every, keys is not a vector of keys, or a setting
+    has not one entry a run.
     """
     every = steps if every is None else every
     if steps < 1 or every < 1 or steps % every:
@@ -87,32 +92,39 @@ def train(
     measure = measure or (lambda state: None)
     sharding = seed_sharding(devices)
     seeds = keys.shape[0]
+    for leaf in jax.tree.leaves(settings):
+        if np.shape(leaf)[:1] != (seeds,):
+            raise TrainingError(
+                f"a setting has shape {np.shape(leaf)} and there are {seeds} keys; expected one entry a run, ({seeds}, ...)."
+            )
+    # `own` holds a run's setting, or nothing: the same code with and without settings.
+    own = () if settings is None else (jax.tree.map(lambda leaf: _lay(np.asarray(leaf), sharding), settings),)
     keys = _spread(keys, sharding)
 
-    def first(key: Key) -> tuple[State, PyTree]:
-        state = init(jax.random.fold_in(key, 0))
+    def first(key: Key, *own: PyTree) -> tuple[State, PyTree]:
+        state = init(jax.random.fold_in(key, 0), *own)
         return state, measure(state)
 
-    def chunk(state: State, key: Key, start: Array) -> tuple[State, PyTree, PyTree]:
+    def chunk(state: State, start: Array, key: Key, *own: PyTree) -> tuple[State, PyTree, PyTree]:
         def step(state: State, i: Array) -> tuple[State, PyTree]:
             # Keyed by the step's number: a run does not depend on how it is cut into chunks.
-            return update(state, jax.random.fold_in(key, i + 1))
+            return update(state, jax.random.fold_in(key, i + 1), *own)
 
         state, trace = jax.lax.scan(step, state, start + jnp.arange(every))
         return state, measure(state), trace
 
     over_seeds = {"in_shardings": sharding, "out_shardings": sharding}
-    state, record = jax.jit(jax.vmap(first), **over_seeds)(keys)
+    state, record = jax.jit(jax.vmap(first), **over_seeds)(keys, *own)
     replicated = NamedSharding(sharding.mesh, PartitionSpec())
     advance = jax.jit(
-        jax.vmap(chunk, in_axes=(0, 0, None)), in_shardings=(sharding, sharding, replicated), out_shardings=sharding,
-        donate_argnums=0,
+        jax.vmap(chunk, in_axes=(0, None, 0) + (0,) * len(own)), out_shardings=sharding, donate_argnums=0,
+        in_shardings=(sharding, replicated, sharding) + (sharding,) * len(own),
     )
     records, traces = [record], []
     count = steps // every
     quiet = not (progress if progress is not None else bool(label) and count >= 10)
     for i in tqdm(range(count), desc=label, disable=quiet or jax.process_index() > 0, leave=False):
-        state, record, trace = advance(state, keys, np.int32(i * every))
+        state, record, trace = advance(state, np.int32(i * every), keys, *own)
         records.append(record)
         traces.append(trace)
         if not quiet:
@@ -131,12 +143,15 @@ def train(
 
 
 def _spread(keys: Key, sharding: NamedSharding) -> Key:
-    """The keys on the mesh; padded with repeats to a multiple of the devices, which the result drops again."""
+    """The keys on the mesh; the result drops what was padded."""
+    return jax.random.wrap_key_data(_lay(np.asarray(jax.random.key_data(keys)), sharding), impl=jax.random.key_impl(keys))
+
+
+def _lay(data: np.ndarray, sharding: NamedSharding) -> Array:
+    """A host array on the mesh, its leading axis padded with repeats to a multiple of the devices."""
     parts = sharding.mesh.devices.size
-    data = np.asarray(jax.random.key_data(keys))
     data = data[np.arange(-(-len(data) // parts) * parts) % len(data)]
-    placed = jax.make_array_from_callback(data.shape, sharding, lambda index: data[index])
-    return jax.random.wrap_key_data(placed, impl=jax.random.key_impl(keys))
+    return jax.make_array_from_callback(data.shape, sharding, lambda index: data[index])
 
 
 def _gather(chunks: list[PyTree], seeds: int, *, stack: bool) -> PyTree:
@@ -173,9 +188,15 @@ def draw(key: Key, examples: int, batch: int) -> Int[Array, " batch"]:
     return jax.lax.top_k(jax.random.uniform(key, (examples,), jnp.float32), batch)[1]
 
 
-def gradient_update(loss: Callable[..., Array], optimizer: optax.GradientTransformation, *data: ArrayLike,
+Optimizer = optax.GradientTransformation | optax.GradientTransformationExtraArgs
+
+
+def gradient_update(loss: Callable[..., Array], optimizer: Optimizer | Callable[[PyTree], Optimizer], *data: ArrayLike,
                     batch: int | None = None) -> Update:
     """The usual `update`: one optimizer step on `loss(params, *data)`, whose state is (params, optimizer state).
+
+    optimizer: Optax's, or a function setting -> optimizer for runs with `settings`; then
+        `init = lambda key, setting: (params, optimizer(setting).init(params))`.
 
     data: arrays with a common leading axis of examples. batch: examples per step, drawn without replacement
     within the step; all of them (full-batch gradient descent) if None. The measured value is the loss before the step.
@@ -190,14 +211,15 @@ def gradient_update(loss: Callable[..., Array], optimizer: optax.GradientTransfo
         if not 1 <= batch <= len(data[0]):
             raise TrainingError(f"batch is {batch}; expected 1 to {len(data[0])}, the number of examples, or None.")
 
-    def update(state: State, key: Key) -> tuple[State, Array]:
+    def update(state: State, key: Key, *own: PyTree) -> tuple[State, Array]:
+        rule = optimizer if isinstance(optimizer, optax.GradientTransformation) else optimizer(*own)
         params, opt_state = state
         rows = data
         if batch is not None:
             index = draw(key, len(data[0]), batch)
             rows = tuple(x[index] for x in data)
         value, grads = jax.value_and_grad(loss)(params, *rows)
-        updates, opt_state = optimizer.update(grads, opt_state, params)
+        updates, opt_state = rule.update(grads, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), value
 
     return update

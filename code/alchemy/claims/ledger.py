@@ -71,7 +71,8 @@ class Ledger:
         interval, kept, lost = claim.measured(values, diverged, self.scale)
         smoke = self.scale == "smoke"
         word: Word = "not judged" if smoke else claim.decide(interval, lost)
-        note = "smoke: not judged" if smoke else self._note(claim, interval, lost, 0 if diverged is None else int(np.sum(diverged)))
+        failures = 0 if diverged is None else int(np.sum(diverged))
+        note = "smoke: not judged" if smoke else self._note(claim, interval, lost, failures)
         attempt = self.attempts[claim.id] = self.attempts.get(claim.id, 0) + 1
         verdict = Verdict(claim.id, word, interval, kept, lost, self.scale, attempt, note)
         self.verdicts[claim.id] = verdict
