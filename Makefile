@@ -17,7 +17,7 @@ export PYTHONPATH    := $(CURDIR)/code
 export JUPYTER_PLATFORM_DIRS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab notebooks ledger reference lock clean
+.PHONY: help book test lab notebooks ledger reference replicate lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [SCALE=smoke|laptop|gpu] [SEED=n]"
@@ -52,6 +52,9 @@ ledger: $(READY) ## the table of verdicts; UPDATE=1 accepts the last build's wor
 reference: $(READY) ## run every chapter at gpu scale and write book/records (wants a GPU)
 	@for chapter in $(filter-out %-ledger.md,$(SOURCES)); do \
 	  $(BIN)/python -m alchemy.cli run $$chapter --scale gpu --out book/records/ || exit 1; done
+
+replicate: $(READY) ## run every chapter on five other seeds and keep the words in book/replications.json
+	@$(BIN)/python -m alchemy.cli replicate
 
 lock: ## resolve requirements.txt anew into requirements.lock
 	@PYTHON=$(PYTHON) scripts/lock.sh

@@ -32,10 +32,11 @@ ROOMS = {
     "theory": set(),
     "survey": set(),
     "records": {"claims", "stats"},
+    "replications": {"claims", "records"},
     "chapter": {"scale", "claims", "records"},
     "figures": {"claims", "stats", "chapter"},
     "execute": {"scale", "claims", "records", "chapter"},
-    "cli": {"scale", "claims", "records", "chapter", "execute", "data", "stats"},
+    "cli": {"scale", "claims", "records", "replications", "chapter", "execute", "data", "stats"},
     None: {"chapter", "claims"},
 }
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alchemy import claims, records
+from alchemy import claims, records, replications
 from alchemy import scale as scales
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -107,6 +107,42 @@ def _same_run(target: Path, scale: str, seed: int) -> bool:
         typer.echo(f"{target}: {error} Running the chapter again.")
         return False
     return (record.provenance.scale, record.provenance.seed) == (scale, seed) and records.is_current(record)
+
+
+@app.command()
+def replicate(
+    chapters: ChapterNames = None,
+    seeds: Annotated[str, typer.Option(help="Other seeds than 0, such as 1,2,3.")] = ",".join(map(str, replications.SEEDS)),
+    take: Annotated[list[Path] | None, typer.Option(help="Take the words from these laptop-scale records; run nothing.")] = None,
+) -> None:
+    """Run chapters at laptop scale on other seeds and keep the words of their verdicts in book/replications.json.
+
+    What has run is kept: interrupted, the same command goes on with the seeds that are missing.
+    """
+    if take:
+        for path in take:
+            replications.keep(records.load(path))
+            typer.echo(f"kept {path}")
+        return
+    try:
+        wanted = [int(seed) for seed in seeds.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"seeds is {seeds!r}; expected whole numbers with commas between, such as 1,2,3.") from None
+    failed = []
+    for path in [records.chapter_path(name) for name in chapters] if chapters else _with_claims():
+        for seed in replications.missing(path.stem, wanted):
+            _settle(replications.SCALE, seed)
+            begun = time.perf_counter()
+            summary = _run_one(path)
+            if summary is None:
+                failed.append(f"{path.stem} on seed {seed}")
+                continue
+            seconds = time.perf_counter() - begun
+            replications.keep(_record(path, summary, seconds))
+            typer.echo(f"{path.stem}: seed {seed}, {seconds:.0f} s")
+    if failed:
+        typer.secho(f"failed: {', '.join(failed)}. The others are kept; run the same command again.", fg="red", err=True)
+        raise typer.Exit(1)
 
 
 @records_app.command("check")

@@ -73,11 +73,12 @@ def common_key(root: Path) -> str:
 
 
 def page_key(app: Sphinx, docname: str) -> str:
-    """The hash of one page's inputs: the common ones, its GPU record, and the verdicts it collects."""
+    """The hash of one page's inputs: the common ones, its GPU record, and the verdicts it collects, on other seeds too."""
     root = Path(app.srcdir)
     records = root / "book" / "records"
     if LEDGER.fullmatch(docname):
-        extra = [p.read_bytes() for p in sorted(records.glob("*.json"))]
+        elsewhere = root / "book" / "replications.json"
+        extra = [p.read_bytes() for p in [*sorted(records.glob("*.json")), elsewhere] if p.is_file()]
         extra += [verdicts.dump(found) for _, found in sorted(verdicts.collected(app.env).items())]
     else:
         record = records / f"{docname.rpartition('/')[2]}.json"

@@ -73,16 +73,23 @@ def word_of(row: Row) -> str:
     return "not judged" if row["verdict"] is None else row["verdict"]["word"]
 
 
-def ledger_table(rows: Iterable[Row], link: Callable[[str], str], caption: str = "The ledger") -> Table:
-    """Every claim with its verdict. link: claim id -> address of its verdict card."""
+def ledger_table(rows: Iterable[Row], link: Callable[[str], str], caption: str = "The ledger",
+                 elsewhere: Mapping[str, str] | None = None) -> Table:
+    """Every claim with its verdict.
+
+    link: claim id -> address of its verdict card. elsewhere: claim id -> how it fared on other seeds; a column more.
+    """
     rows = list(rows)
     cells = []
     for row in rows:
         claim, word = row["claim"], word_of(row)
         found = "" if row["verdict"] is None else interval_text(interval_from(row["verdict"]["interval"]))
-        cells.append(((claim["says"], link(claim["id"])), f"{SIGNS[word]} {word}", f"{SIDE_SIGNS[claim['side']]} {claim['side']}",
-                      claim["kind"], found, str(region_of(row))))
-    head = ("claim", "verdict", "led by", "evidence", "found (95 % interval)", "holds if")
+        others = () if elsewhere is None else (elsewhere.get(claim["id"]) or "not run",)
+        cells.append(((claim["says"], link(claim["id"])), f"{SIGNS[word]} {word}", *others,
+                      f"{SIDE_SIGNS[claim['side']]} {claim['side']}", claim["kind"], f"{found}, {claim['statistic']}",
+                      str(region_of(row))))
+    others = () if elsewhere is None else ("on other seeds",)
+    head = ("claim", "verdict", *others, "led by", "evidence", "found", "holds if")
     return Table(caption, head, cells, [word_of(row).replace(" ", "-") for row in rows])
 
 
