@@ -115,7 +115,7 @@ def gradient_flow(loss: Loss, w: Float[Array, " p"], *, eta: float | Scalar, ste
 
 def central_flow(
     loss: Loss, w: Float[Array, " p"], basis: Float[Array, "block p"], *, eta: float | Scalar, steps: int, every: int = 1,
-    k: int = 1, substeps: int = 1, iterations: int = 60,
+    k: int = 1, substeps: int | Array = 1, iterations: int = 60,
 ) -> Path:
     """The central flow of gradient descent with k oscillating directions (Cohen et al. 2025), by projected Euler steps.
 
@@ -125,6 +125,7 @@ def central_flow(
 
     basis: orthonormal start of the tracked block, at least k rows; further rows are guard directions that make the
         k leading ones converge. One Hessian-vector product a row and substep.
+    substeps: Euler steps per unit of time; may be traced.
     iterations: of the solver for X; only k > 1 needs them.
     """
     if not 1 <= k <= len(basis):
@@ -137,7 +138,7 @@ def central_flow(
     def curvature(w: Array, u: Array, v: Array) -> Scalar:
         return jax.jvp(lambda a: jax.jvp(loss, (a,), (u,))[1], (w,), (v,))[1]
 
-    def euler(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    def euler(carry: tuple[Array, Array]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         w, basis = carry
         products = jax.vmap(lambda v: _hvp(loss, w, v))(basis)
         values, rotation = jnp.linalg.eigh(basis @ products.T)
@@ -152,11 +153,7 @@ def central_flow(
         w = w - h * eta * (gradient + 0.5 * jnp.einsum("ij,ijp->p", x, third))
         return (w, jnp.linalg.qr(products.T)[0].T), (values[0], jnp.trace(x))
 
-    def chunk(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
-        carry, (sharpness, variance) = jax.lax.scan(euler, carry, None, length=every * substeps)
-        return carry, (carry[0], sharpness[-1], variance.mean())
-
-    _, (centre, sharpness, variance) = jax.lax.scan(chunk, (w, basis), None, length=_chunks(steps, every))
+    _, (centre, sharpness, variance) = _records(euler, (w, basis), every * substeps, _chunks(steps, every))
     return _path(w, centre, sharpness, variance)
 
 
@@ -188,7 +185,7 @@ def least_oscillation(
 
 def edge_flow(
     loss: Loss, w: Float[Array, " p"], u: Float[Array, " p"], x: Scalar | float, *, eta: float | Scalar, steps: int,
-    every: int = 1, substeps: int = 1,
+    every: int = 1, substeps: int | Array = 1,
 ) -> Path:
     """Centre w, direction u and size x of one oscillation as coupled equations, by Euler steps.
 
@@ -203,7 +200,7 @@ def edge_flow(
     """
     h = 1 / substeps
 
-    def euler(carry: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], tuple[Array, Array]]:
+    def euler(carry: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, Array]]:
         w, u, x = carry
         product = _hvp(loss, w, u)
         s = u @ product
@@ -211,13 +208,8 @@ def edge_flow(
         u = u + h * eta * (product - s * u)
         return (w - h * eta / 2 * ends, u / jnp.linalg.norm(u), x * jnp.exp(h * (eta * s - 2))), (s, x**2)
 
-    def chunk(carry: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        carry, (s, variance) = jax.lax.scan(euler, carry, None, length=every * substeps)
-        return carry, (carry[0], s[-1], variance.mean())
-
-    _, (centre, sharpness, variance) = jax.lax.scan(
-        chunk, (w, u, jnp.asarray(x, w.dtype)), None, length=_chunks(steps, every)
-    )
+    start = (w, u, jnp.asarray(x, w.dtype))
+    _, (centre, sharpness, variance) = _records(euler, start, every * substeps, _chunks(steps, every))
     return _path(w, centre, sharpness, variance)
 
 
@@ -254,6 +246,26 @@ def spike_height(alpha: float, gamma: float, x: float) -> float:
     if abs(x) >= balance:
         return 0.0
     return float(np.sqrt(2 * alpha * np.log(balance / abs(x)) - alpha + gamma * x**2 / 2))
+
+
+def _records(
+    euler: Callable[[tuple], tuple[tuple, tuple[Array, Array]]], start: tuple, stride: int | Array, count: int
+) -> tuple[tuple, tuple[Array, Array, Array]]:
+    """`count` stretches of `stride` Euler steps: centre and sharpness at the end of each, variance averaged over it.
+
+    A loop and not a scan, so that `stride` may be traced: one compilation then serves every number of substeps.
+    """
+    def chunk(state: tuple, _: None) -> tuple[tuple, tuple[Array, Array, Array]]:
+        def more(_: int | Array, carry: tuple) -> tuple:
+            state, (_, total) = carry
+            state, (sharpness, variance) = euler(state)
+            return state, (sharpness, total + variance)
+
+        zero = jnp.zeros((), start[0].dtype)
+        state, (sharpness, total) = jax.lax.fori_loop(0, stride, more, (state, (zero, zero)))
+        return state, (state[0], sharpness, total / stride)
+
+    return jax.lax.scan(chunk, start, None, length=count)
 
 
 def _path(w: Array, centre: Array, sharpness: Array, variance: Array) -> Path:
