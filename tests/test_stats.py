@@ -307,3 +307,35 @@ def test_the_correction_for_resplits_covers_new_data_better_than_the_plain_inter
 def test_the_correction_for_resplits_needs_two_parts():
     with pytest.raises(SampleError, match="positive sizes"):
         stats.resampled_interval([1.0, 2.0], train=0, test=5)
+
+
+# Several arms at once
+
+
+def test_a_hull_reaches_from_the_lowest_to_the_highest_simultaneous_end():
+    rng = np.random.default_rng(0)
+    arms = {"a": rng.normal(0, 1, 12), "b": rng.normal(3, 2, 12), "c": rng.normal(1, 0.1, 12)}
+    hull = stats.hull_interval(arms)
+    each = [stats.mean_interval(x, 1 - 0.05 / 3) for x in arms.values()]
+    assert (hull.low, hull.high, hull.n) == (min(f.low for f in each), max(f.high for f in each), 12)
+    assert hull.level == 0.95 and "3" in hull.method
+    alone = stats.hull_interval({"a": arms["a"]})
+    assert (alone.estimate, alone.low, alone.high) == pytest.approx(
+        [getattr(stats.mean_interval(arms["a"]), k) for k in ("estimate", "low", "high")])
+
+
+def test_a_hull_contains_every_mean_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    truth = {"a": 0.0, "b": 0.5, "c": -1.0}
+    hits = [
+        (found := stats.hull_interval({k: rng.normal(m, 1, 12) for k, m in truth.items()})).low <= -1 and found.high >= 0.5
+        for _ in range(300)
+    ]
+    assert np.mean(hits) >= 0.93
+
+
+def test_a_hull_of_nothing_or_of_unequal_arms_is_named():
+    with pytest.raises(SampleError, match="no arms"):
+        stats.hull_interval({})
+    with pytest.raises(SampleError, match="a: 3, b: 4 seeds"):
+        stats.hull_interval({"a": [1.0, 2, 3], "b": [1.0, 2, 3, 4]})

@@ -170,6 +170,24 @@ def paired_interval(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interva
     return mean_interval(x - y, level)
 
 
+def hull_interval(arms: Mapping[str, ArrayLike], level: float = LEVEL) -> Interval:
+    """What a claim about the means of *several* arms is judged on: from the lowest to the highest end of their intervals.
+
+    arms[name]: shape (seeds,), as many seeds in each. The intervals are simultaneous (Bonferroni: each at
+    1 - (1 - level) / arms): with probability >= level the hull contains the mean of every arm. So it lies inside a
+    region only if each arm does; it lies outside only if all do, on one side. The estimate is the average of the arms' means.
+    """
+    if not arms:
+        raise SampleError("the hull has no arms; pass at least one named sample.")
+    each = 1 - (1 - level) / len(arms)
+    found = [mean_interval(values, each) for values in arms.values()]
+    if len({f.n for f in found}) != 1:
+        raise SampleError(f"the arms have {', '.join(f'{k}: {f.n}' for k, f in zip(arms, found, strict=True))} seeds; "
+                          "expected as many in each.")
+    return Interval(np.mean([f.estimate for f in found]), min(f.low for f in found), max(f.high for f in found), found[0].n,
+                    f"hull of {len(arms)} simultaneous intervals", level)
+
+
 def resampled_interval(values: ArrayLike, train: int, test: int, level: float = LEVEL) -> Interval:
     """The mean over random resplits of one pool, as a statement about *new* data from the pool's source.
 
