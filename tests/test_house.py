@@ -14,6 +14,8 @@ from pathlib import Path
 import jupytext
 import pytest
 import yaml
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = sorted((ROOT / "chapters").glob("[0-9][0-9]-*.md"))
@@ -189,6 +191,17 @@ def test_every_figure_has_alt_text(page: Page) -> None:
     drawn = [call for name in ("subplots", "new") for call in page.calls(name)
              if ast.unparse(call.func) in ("plt.subplots", "figures.new")]
     assert len(drawn) <= len(shown), "a figure is drawn and never shown with its text alternative"
+
+
+@pytest.mark.parametrize("path", [*PATHS, *sorted((ROOT / "book").glob("*.md"))], ids=lambda p: p.stem)
+def test_mathematics_is_read_as_such(path: Path) -> None:
+    """A dollar that is left in the text is a formula that lost its delimiters.
+
+    `$$` opens a formula only at the beginning of a block: leave a blank line before and after it.
+    """
+    reader = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, allow_digits=False, double_inline=False)
+    inline = [child for token in reader.parse(path.read_text(encoding="utf-8")) for child in token.children or ()]
+    assert [token.content[:80] for token in inline if token.type == "text" and "$" in token.content] == []
 
 
 @every_page
