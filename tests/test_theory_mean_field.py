@@ -13,7 +13,7 @@ def gauss(z):
 
 
 def test_published_critical_points():
-    # Xiao et al. (2018) quote 1.76 at 0.05 for tanh; He et al. (2015): 2 for ReLU; Schoenholz et al. (2017): (1, 0).
+    # tanh: 1.76 at 0.05 is the value usually quoted, and (1, 0) is Poole et al.'s (2016); ReLU: He et al. (2015).
     assert mf.critical_sigma_w(BIAS) ** 2 == pytest.approx(1.76, abs=0.005)
     assert mf.critical_sigma_w(0.0, "relu") ** 2 == pytest.approx(2)
     assert mf.critical_sigma_w(0.0) == pytest.approx(1)

@@ -152,7 +152,7 @@ def chi(sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activa
 def critical_sigma_w(sigma_b: SupportsFloat, activation: str | Activation = "tanh") -> float:
     """The sigma_w at which chi_1 = 1 for a given sigma_b: the border between order and chaos.
 
-    tanh: sigma_w^2 = 1.76 at sigma_b^2 = 0.05 (Xiao et al. 2018); ReLU: sigma_w^2 = 2 (He et al. 2015).
+    tanh: sigma_w^2 = 1.76 at sigma_b^2 = 0.05, the value usually quoted; ReLU: sigma_w^2 = 2 (He et al. 2015).
     """
     _, b = _check(1.0, sigma_b)
     phi = activation_named(activation)
