@@ -70,6 +70,14 @@ def test_critical_beta2_separates_the_signs(C, period, beta1):
         assert np.sign(steps[-period:].sum()) == sign
 
 
+def test_with_momentum_a_flip_may_hide_behind_a_safe_short_memory():
+    C, period, beta1 = 49.1, 28, 0.629
+    assert online.periodic_drift(C, period, 0.0, beta1) < 0
+    beta2 = online.critical_beta2(C, period, beta1)
+    assert online.periodic_drift(C, period, beta2 - 1e-3, beta1) > 0 > online.periodic_drift(C, period, beta2 + 1e-3, beta1)
+    assert online.critical_beta2(9.0, 3, 0.9) == 0 and online.critical_beta2(9.0, 3) > 0
+
+
 def test_at_matching_period_the_memory_needed_grows_as_the_square():
     gaps = [1 - online.critical_beta2(P, P) for P in (101, 201, 301)]
     np.testing.assert_allclose(np.array(gaps) * np.array([101, 201, 301]) ** 2, 4, rtol=0.02)
@@ -127,6 +135,12 @@ def test_third_moment_rule_knows_harmless_gradients():
     g = 0.1 + rng.standard_normal(200_000)
     assert online.third_moment_rule(g.mean(), (g**2).mean(), (g**3).mean()) > 0.5
     assert online.third_moment_rule(0.1, 1.0, -2.0) == np.inf
+
+
+def test_third_moment_rule_fails_where_it_says_so():
+    # g = 1 with chance p, else 0: never negative, so Adam never turns round; the rule predicts that it does.
+    p = 0.01
+    assert online.third_moment_rule(p, p, p) == pytest.approx(2 * p / (1 - p))
 
 
 @pytest.mark.parametrize("amsgrad", [False, True])

@@ -19,7 +19,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-FINEST = 1e-5  # the smallest 1 - beta2 at which a flip is looked for
+# The smallest 1 - beta2 at which a flip is looked for: the random drift sums over about 70 / (1 - beta2) points.
+FINEST_PERIODIC, FINEST_RANDOM = 1e-9, 1e-5
 
 
 class OnlineError(ValueError):
@@ -59,13 +60,26 @@ def periodic_drift(C: SupportsFloat, period: SupportsInt, beta2: SupportsFloat, 
 
 
 def critical_beta2(C: SupportsFloat, period: SupportsInt, beta1: SupportsFloat = 0.0) -> float:
-    """The beta2 at which the periodic drift changes sign: below it Adam walks the wrong way. 0 if it never does.
+    """The largest beta2 at which the periodic drift changes sign: for every longer memory Adam walks the right way.
 
-    Needs a game whose optimum is -1, C > period - 1. Raises OnlineError otherwise.
+    0 if it does so at every beta2. With beta1 = 0 Adam walks the wrong way at every shorter memory; with beta1 > 0 it may
+    turn back at very short ones. Found on a grid of 400 memories, then refined. Needs a game whose optimum is -1,
+    C > period - 1; raises OnlineError otherwise.
     """
     if not float(C) > int(period) - 1:
         raise OnlineError(f"C is {C} and period is {period}; expected C > period - 1, or x = -1 is not optimal.")
-    return _flip(lambda beta2: periodic_drift(C, period, beta2, beta1))
+    gaps = np.geomspace(FINEST_PERIODIC, 1.0, 400)
+    gaps[-1] = 1 - 1e-12
+
+    def drift(gap: float) -> float:
+        return periodic_drift(C, period, 1 - gap, beta1)
+
+    wrong = np.flatnonzero([drift(gap) > 0 for gap in gaps])
+    if wrong.size == 0:
+        return 0.0
+    if wrong[0] == 0:
+        raise OnlineError(f"no flip at 1 - beta2 >= {FINEST_PERIODIC:g}; this game needs a longer memory than is looked for.")
+    return float(1 - brentq(drift, gaps[wrong[0] - 1], gaps[wrong[0]], xtol=1e-14))
 
 
 def random_drift(C: SupportsFloat, delta: SupportsFloat, beta2: SupportsFloat) -> float:
@@ -100,18 +114,30 @@ def random_drift(C: SupportsFloat, delta: SupportsFloat, beta2: SupportsFloat) -
 
 def critical_random_beta2(C: SupportsFloat, delta: SupportsFloat) -> float:
     """The beta2 at which the random drift (beta1 = 0) changes sign; 0 if Adam walks the right way at every beta2."""
-    return _flip(lambda beta2: random_drift(C, delta, beta2))
+    def drift(gap: float) -> float:
+        return random_drift(C, delta, 1 - gap)
+
+    if drift(1.0) <= 0:
+        return 0.0
+    upper, lower = 1 - 1e-9, 0.5
+    while drift(lower) > 0:  # from short memories to long ones, whose drift takes longest to compute
+        upper, lower = lower, lower / 4
+        if lower < FINEST_RANDOM:
+            raise OnlineError(f"no flip at 1 - beta2 >= {FINEST_RANDOM:g}; this game needs a longer memory than is looked for.")
+    return float(1 - np.exp(brentq(lambda log_gap: drift(np.exp(log_gap)), np.log(lower), np.log(upper), xtol=1e-10)))
 
 
 Moment = ArrayLike | SupportsFloat
 
 
 def third_moment_rule(mean: Moment, square: Moment, cube: Moment) -> Float[np.ndarray, "..."]:
-    """1 - beta2 at the flip to leading order in 1 - beta2, for any gradient with E[g], E[g^2], E[g^3]; infinite if none.
+    """1 - beta2 at the flip of E[g / sqrt(v)] for small steps of v, from E[g], E[g^2], E[g^3]; infinite if there is none.
 
-    Expand g / sqrt(v) around v = E[g^2]: only the newest gradient's own share (1 - beta2) (g^2 - E[g^2]) of v is
+    Expand 1 / sqrt(v) around v = E[g^2]: only the newest gradient's own share (1 - beta2) (g^2 - E[g^2]) of v is
     correlated with g, so E[g / sqrt(v)] sqrt(E[g^2]) = E[g] - (1 - beta2) / 2 * (E[g^3] / E[g^2] - E[g]) + ...
-    It vanishes at 1 - beta2 = 2 E[g] / (E[g^3] / E[g^2] - E[g]); terms with the variance of v are left out.
+    It vanishes at 1 - beta2 = 2 E[g] / (E[g^3] / E[g^2] - E[g]). Left out: terms with the variance of v, which multiply
+    E[g]. They are small while (1 - beta2) Var(g^2) / E[g^2]^2 is, that is, for memories much longer than the wait between
+    large gradients. Beyond that the rule fails: for g >= 0 Adam never turns round, whatever the rule says.
     """
     mean, square, cube = (np.asarray(x, np.float64) for x in (mean, square, cube))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -160,13 +186,3 @@ def _chance(C: float, delta: float) -> float:
     if not 0 < p < 1:
         raise OnlineError(f"delta is {delta}; expected a mean gradient between -1 and C = {C}.")
     return p
-
-
-def _flip(drift) -> float:
-    """The root of a drift that is positive at small beta2 and negative near 1; 0 where it is negative everywhere."""
-    if drift(0.0) <= 0:
-        return 0.0
-    ends = np.log(FINEST), np.log1p(-1e-9)
-    if drift(1 - np.exp(ends[0])) > 0:
-        raise OnlineError(f"no flip at 1 - beta2 >= {FINEST:g}; this game needs a longer memory than is looked for.")
-    return float(1 - np.exp(brentq(lambda log_gap: drift(1 - np.exp(log_gap)), *ends, xtol=1e-10)))
