@@ -145,6 +145,19 @@ def test_the_bound_covers_simulated_maxima():
     assert np.median(worst) < promised < 1
 
 
+def test_the_union_bound_covers_given_pairs_of_any_kernel():
+    rng, x = np.random.default_rng(6), np.random.default_rng(7).standard_normal((20, 30))
+    kernel, m, delta = kernels.Kernel("laplacian", 40.0), 200, 0.1
+    pairs = (x[:, None] - x[None])[np.triu_indices(20, 1)]
+    promised = kernels.pairs_error_promised(m, delta, len(pairs))
+    worst = np.array([abs(np.cos(pairs @ kernel.sample(rng, m, 30).T).mean(1) - kernel(pairs)).max() for _ in range(300)])
+    assert np.mean(worst > promised) <= delta
+    assert np.median(worst) > promised / 3  # and it is not idle
+    assert kernels.pairs_frequencies_needed(promised, delta, len(pairs)) == pytest.approx(m)
+    # the sum of the failures at the promised error is delta, by Hoeffding's inequality written out
+    assert 2 * len(pairs) * np.exp(-m * promised**2 / 2) == pytest.approx(delta)
+
+
 def test_the_repaired_promise_rests_on_the_cut_off_measure_and_covers_simulated_maxima():
     m, delta, d = 300, 0.1, 2
     q = delta / (2 * m * d)
@@ -174,11 +187,13 @@ def test_effective_dimension_is_the_trace_of_kernel_ridge():
     (lambda: kernels.Kernel("gaussian", 0.0), "length is 0.0"),
     (lambda: kernels.Kernel("gaussian").sample(np.random.default_rng(0), 0, 1), "at least one frequency"),
     (lambda: kernels.variance_paired(np.ones(1), np.ones(1), 0), "at least one"),
-    (lambda: kernels.failure_probability(0.1, 10, 2, np.inf, 1.0), "Laplacian kernel has none"),
+    (lambda: kernels.failure_probability(0.1, 10, 2, np.inf, 1.0), "silent about it"),
     (lambda: kernels.failure_probability(0.0, 10, 2, 1.0, 1.0), "error is 0.0"),
     (lambda: kernels.frequencies_needed(0.1, 1.5, 2, 1.0, 1.0), "delta is 1.5"),
     (lambda: kernels.frequencies_needed(0.1, 0.5, 2, 1.0, 0.0), "diameter is 0.0"),
     (lambda: kernels.effective_dimension(np.ones(3), 0.0), "ridge is 0.0"),
+    (lambda: kernels.pairs_error_promised(10, 0.1, 0), "pairs is 0"),
+    (lambda: kernels.pairs_frequencies_needed(0.0, 0.1, 5), "error is 0.0"),
 ])
 def test_errors_name_the_value_and_the_next_step(call, words):
     with pytest.raises(kernels.KernelError, match=words):

@@ -143,6 +143,28 @@ def error_promised(m: int, delta: float, d: int, sigma: float, diameter: float) 
     return float(brentq(lambda error: frequencies_needed(error, delta, d, sigma, diameter) - m, low, high, xtol=1e-12))
 
 
+def pairs_error_promised(m: int, delta: float, pairs: int) -> float:
+    """The error promised for `pairs` given pairs of points, with probability 1 - delta: sqrt(2 log(2 N / delta) / m).
+
+    Hoeffding's inequality for each pair and the union bound over all: no net, no slope, no dimension; any kernel.
+    """
+    _positive(m)
+    return float(np.sqrt(2 * _log_pairs(delta, pairs) / m))
+
+
+def pairs_frequencies_needed(error: float, delta: float, pairs: int) -> float:
+    """m at which the union bound over `pairs` given pairs promises `error` with probability 1 - delta."""
+    if not error > 0:
+        raise KernelError(f"error is {error}; expected a positive number, such as 0.1.")
+    return float(2 * _log_pairs(delta, pairs) / error**2)
+
+
+def _log_pairs(delta: float, pairs: int) -> float:
+    if not (0 < delta < 1 and pairs >= 1):
+        raise KernelError(f"delta is {delta} and pairs is {pairs}; expected a probability in (0, 1) and at least one pair.")
+    return float(np.log(2 * pairs / delta))
+
+
 def laplacian_error_promised(m: int, delta: float, d: int, diameter: float, length: float = 1.0) -> float:
     """A uniform promise for the Laplacian kernel, whose spectral measure has no second moment, by cutting it off.
 
@@ -180,7 +202,7 @@ def _bounded(error: float, sigma: float, diameter: float) -> None:
     if not (np.isfinite(sigma) and sigma > 0):
         raise KernelError(
             f"sigma is {sigma}; the bound needs a spectral measure with a finite, positive second moment. "
-            "The Laplacian kernel has none: no promise of this kind exists for it."
+            "The Laplacian kernel has none, so claim 1 is silent about it; see laplacian_error_promised."
         )
     if not diameter > 0:
         raise KernelError(f"diameter is {diameter}; expected the positive diameter of the compact set.")
