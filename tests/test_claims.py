@@ -444,3 +444,16 @@ def test_a_wrong_committed_ledger_is_named(tmp_path, content, parts):
 def test_a_committed_ledger_is_read(tmp_path):
     (tmp_path / "ledger.json").write_text('{"topic/a": "held"}')
     assert read_committed(tmp_path / "ledger.json") == {"topic/a": "held"}
+
+
+@pytest.mark.parametrize("statistic", ["mean", "median", "every"])
+def test_at_smoke_scale_a_claim_whose_runs_all_diverged_lets_the_chapter_go_on(statistic):
+    """Elsewhere it is an error: nothing is left to estimate."""
+    made = dict(side="rigor", kind="experiment", says="s", measure="m", holds=at_least(0), seeds=2, statistic=statistic)
+    reported = {}
+    ledger = Ledger("smoke", report=reported.__setitem__)
+    verdict = ledger.register(Claim("topic/lost", **made)).judge([np.nan, np.nan], diverged=[True, True])
+    assert verdict.word == "not judged" and verdict.diverged == 2 and verdict.values == ()
+    assert reported["topic/lost/word"] == "not judged" and ledger.rows()[0]["verdict"]["interval"]["low"] is None
+    with pytest.raises(ClaimError, match="all 2 runs diverged"):
+        Ledger("laptop").register(Claim("topic/lost", **made)).judge([np.nan, np.nan], diverged=[True, True])
