@@ -14,6 +14,7 @@ from alchemy import at_least, chapter, claim, records, report, stats
 from alchemy.claims import ClaimError
 from myst_nb.ext.glue import GLUE_PREFIX as MYST_PREFIX
 from myst_nb.ext.glue import extract_glue_data_cell
+from threadpoolctl import threadpool_info
 
 SLUG = "91-test-topic"
 
@@ -280,3 +281,8 @@ def test_the_reference_is_drawn_beside_the_live_result(opened, capsys):
     assert again.ledger.references["test-topic/grows"].n == 12
     registered().judge(np.linspace(1, 2, 12))
     assert "GPU record: " in capsys.readouterr().out
+
+
+def test_an_open_chapter_leaves_the_cores_to_jax(opened):
+    blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
+    assert blas and all(lib["num_threads"] == 1 for lib in blas)

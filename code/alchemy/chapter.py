@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from alchemy import scale as scales
 from alchemy.claims import Claim, ClaimError, Ledger, Verdict, cards
@@ -141,7 +142,8 @@ _current: Chapter | None = None  # the process's open chapter, so that `claim` a
 def open_chapter(slug: str) -> Chapter:
     """Open a chapter in this process: a fresh ledger, the scale and seed of the environment.
 
-    Prints device, scale, seed, and the time that the GPU record took where there is one.
+    Prints device, scale, seed, and the time that the GPU record took where there is one. From here on NumPy's and
+    SciPy's linear algebra uses one thread of this process.
     Raises scale.ScaleError for an unknown scale or seed, records.RecordError for a malformed record.
     """
     global _current
@@ -150,6 +152,8 @@ def open_chapter(slug: str) -> Chapter:
     if not re.fullmatch(r"[0-9]+(-[a-z0-9]+)+", slug):
         raise ValueError(f"chapter slug is {slug!r}; expected its file name without .md, such as '08-edge-of-stability'.")
     scale, seed = scales.current(), scales.seed()
+    # BLAS threads wait by spinning, on the cores that JAX's threads want: small solves took up to ten times as long.
+    threadpool_limits(limits=1, user_api="blas")
     reference = records.load_reference(slug)
     intervals = {} if reference is None else reference.intervals()
     chapter = Chapter(slug, scale, seed, Ledger(scale, intervals), reference)
