@@ -71,6 +71,27 @@ def test_the_same_keys_draw_the_same_points_in_another_space():
     assert not np.allclose(different.settings["rate"], same.settings["rate"])
 
 
+def test_stratified_draws_have_one_in_each_equal_part_of_every_range():
+    out = found(200, 5, stratified=True)
+    parts = {name: np.floor(scale.fraction(out.settings[name]) * 5).astype(int) for name, scale in SPACE.items()}
+    for name, scale in SPACE.items():
+        assert (np.sort(parts[name], axis=1) == np.arange(5)).all()
+        assert st.kstest(scale.fraction(out.settings[name]).ravel(), "uniform").pvalue > 1e-3
+        inside = scale.fraction(out.settings[name]) * 5 % 1
+        assert st.kstest(inside.ravel(), "uniform").pvalue > 1e-3, "random within its part"
+    # A trial's parts in two ranges are independent: all 25 pairs are met.
+    pairs = np.bincount((parts["rate"] * 5 + parts["beta"]).ravel(), minlength=25)
+    assert st.chisquare(pairs).pvalue > 1e-3
+
+
+def test_stratified_draws_depend_on_the_seed_and_leave_the_default_as_it_was():
+    once, twice, plain = found(stratified=True), found(stratified=True), found()
+    assert once.settings["rate"] == pytest.approx(twice.settings["rate"])
+    assert len(np.unique(once.settings["rate"])) == 40
+    u = jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, 0), (2, 8)))(keys(5))
+    assert plain.settings["rate"] == pytest.approx(SPACE["rate"].at(u[:, 0]), rel=1e-12), "numbers of other pages rest on it"
+
+
 def test_every_run_has_its_own_key_and_its_own_setting():
     seen = []
 
