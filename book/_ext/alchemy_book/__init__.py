@@ -37,7 +37,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     hygiene.connect(app)
     explorables.connect(app)
     progress.connect(app)  # after the verdicts, which know the device
-    return {"version": "0.1.0", "env_version": 1, "parallel_read_safe": False, "parallel_write_safe": True}
+    return {"version": "0.1.0", "env_version": 2, "parallel_read_safe": False, "parallel_write_safe": True}
 
 
 def reach_the_laboratory(app: Sphinx, config: object) -> None:
