@@ -94,7 +94,8 @@ def add(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     base = site_url(app)
     address = base + app.builder.get_target_uri(docname) if base else ""
     said = escape(sentence(whole, number, title, address))
-    entry = nodes.literal_block("", bibtex(whole, docname.rpartition("/")[2], number, title, address), language="bibtex")
+    text = bibtex(whole, docname.rpartition("/")[2], number, title, address)
+    entry = nodes.literal_block(text, text, language="bibtex", force=True)  # with its raw text it is highlighted, and copied
     opening = f'<details class="alchemy-cite"><summary>How to cite this chapter</summary><p>{said}</p>'
     last = next(doctree.findall(nodes.section), doctree)
     last += [nodes.raw("", opening, format="html"), entry, nodes.raw("", "</details>", format="html")]

@@ -49,9 +49,9 @@ def score(app: Sphinx) -> tuple[dict[str, Counter[str]], int, str]:
 
 
 def bar(counts: Counter[str], largest: int) -> str:
-    """One row's bar: solid, hatched, dotted; a segment wide enough carries its sign. The numbers stand beside it."""
+    """One row's bar, on the scale of the largest side: solid, hatched, dotted. The numbers stand beside it."""
     x, parts = 0.0, []
-    for word, sign in WORDS.items():
+    for word in WORDS:
         width = BAR * counts[word] / max(largest, 1)
         if not width:
             continue
@@ -59,8 +59,6 @@ def bar(counts: Counter[str], largest: int) -> str:
         if word != "held":
             fill = "hatch" if word == "failed" else "dots"
             parts.append(f'<rect x="{x:.1f}" y="1" width="{width:.1f}" height="{HEIGHT - 2}" fill="url(#score-{fill})"/>')
-        elif width > 16:
-            parts.append(f'<text x="{x + width / 2:.1f}" y="15">{sign}</text>')
         x += width
     return f'<svg viewBox="0 0 {BAR} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
 
@@ -92,7 +90,7 @@ def table(counts: dict[str, Counter[str]], chapters: int, said: str, ledger: str
     more = f' <a href="{escape(ledger)}">Read every line</a>' if ledger else ""
     return (f'<div class="alchemy-score" id="score">{PATTERNS}<table><caption>The ledger, live: '
             f'{sum(sizes.values())} claims from {chapters} chapters</caption><thead><tr><th scope="col">led by</th>{heads}'
-            f'<th scope="col" class="bar">share</th></tr></thead><tbody>{rows}</tbody></table>'
+            f'<th scope="col" class="bar">drawn</th></tr></thead><tbody>{rows}</tbody></table>'
             f'<p class="alchemy-kicker">{escape(said + unjudged)}{more}</p></div>')
 
 

@@ -16,7 +16,7 @@ from alchemy_book.verdicts import CHAPTER
 
 SOCIAL = "_social"
 LOGGER = logging.getLogger(__name__)
-COLORS = (("light", "#ffffff"), ("dark", "#14181e"))  # the theme's page colours
+COLORS = (("light", "#ffffff"), ("dark", "#121212"))  # the theme's page colours
 DATA = (".csv", ".json")
 
 
