@@ -79,7 +79,7 @@
       store.put({ [claim.id]: { ...bet, at: new Date().toISOString(), asked: claim.asked, covered } });
       places.get(claim.id)?.querySelector(".bets-made")?.focus();
     };
-    const rate = /fraction|share|rate/i.test(claimText(claim));
+    const rate = /^(the )?(fraction|share) /i.test(claimText(claim));
     return make("details", { class: "bets-offer" },
       make("summary", {}, "Bet before you look"),
       make("form", { onsubmit: submit, novalidate: true, "aria-label": `Bet on ${claim.id}` },
