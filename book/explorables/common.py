@@ -47,20 +47,44 @@ def finish(chart: alt.TopLevelMixin, *parameters: Parameters) -> Any:
     for group in parameters:
         chart = chart.add_params(*group)
     return (
-        chart.configure(background="white", padding=4, aria=False, font="system-ui, -apple-system, 'Segoe UI', Roboto, "
-            "sans-serif")
+        chart.configure(
+            background="white", padding=4, aria=False, font="system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+        )
         .configure_view(stroke=None)
-        .configure_axis(labelColor=INK, titleColor=INK, gridColor=EDGE, gridOpacity=0.5, domainColor=QUIET, tickColor=QUIET,
-                        labelFontSize=12, titleFontSize=13, titleFontWeight="normal", labelFlush=False)
+        .configure_axis(
+            labelColor=INK,
+            titleColor=INK,
+            gridColor=EDGE,
+            gridOpacity=0.5,
+            domainColor=QUIET,
+            tickColor=QUIET,
+            labelFontSize=12,
+            titleFontSize=13,
+            titleFontWeight="normal",
+            labelFlush=False,
+        )
         .configure_title(color=INK, fontSize=14, anchor="start", fontWeight="bold", offset=6)
-        .configure_legend(labelColor=INK, titleColor=INK, labelFontSize=12, orient="top", title=None, symbolStrokeWidth=2.5, symbolSize=110,
-                          labelLimit=400, offset=4, columns=alt.ExprRef("width < 520 ? 1 : 4"), columnPadding=18)
+        .configure_legend(
+            labelColor=INK,
+            titleColor=INK,
+            labelFontSize=12,
+            orient="top",
+            title=None,
+            symbolStrokeWidth=2.5,
+            symbolSize=110,
+            labelLimit=400,
+            offset=4,
+            columns=alt.ExprRef("width < 520 ? 1 : 4"),
+            columnPadding=18,
+        )
         .configure_text(color=INK, fontSize=12)
         .configure_concat(spacing=14)
     )
 
 
-def series_legend(names: Sequence[str], colors: Sequence[str], dashes: Sequence[Sequence[int]], field: str = "line") -> dict[str, Any]:
+def series_legend(
+    names: Sequence[str], colors: Sequence[str], dashes: Sequence[Sequence[int]], field: str = "line"
+) -> dict[str, Any]:
     """Colour and dash of named lines, so that neither stands alone."""
     names = list(names)
     return {
@@ -95,7 +119,11 @@ def signal_texts(spec: Mapping[str, Any], names: Sequence[str], **settings: Any)
     chosen = "[" + ",".join(f"'' + {name}" for name in names) + "][datum.n]"
     spec = with_values(spec, settings)
     spec["data"] = [*spec.get("data", []), {"name": "asked", "values": rows}]
-    mark = {"type": "text", "from": {"data": "asked"}, "encode": {"enter": {"text": {"signal": chosen}, "y": {"signal": "datum.n"}}}}
+    mark = {
+        "type": "text",
+        "from": {"data": "asked"},
+        "encode": {"enter": {"text": {"signal": chosen}, "y": {"signal": "datum.n"}}},
+    }
     return dict(zip(names, _texts(spec, mark), strict=True))
 
 

@@ -45,12 +45,30 @@ def sharpness() -> dict[str, Any]:
     lost = world["exploded"](out)
     arms = []
     for eta, s, loss, gone in zip(ETAS, out["sharpness"], out["loss"], lost, strict=True):
-        low, middle, high = np.percentile(s[~gone], [2.5, 50, 97.5], axis=0) if not gone.all() else np.full((3, s.shape[1]), np.nan)
-        arms.append({"eta": eta, "lost": int(gone.sum()), "low": digits(low), "median": digits(middle), "high": digits(high),
-                     "loss": digits(loss[0][::2], 3)})
+        low, middle, high = (
+            np.percentile(s[~gone], [2.5, 50, 97.5], axis=0) if not gone.all() else np.full((3, s.shape[1]), np.nan)
+        )
+        arms.append(
+            {
+                "eta": eta,
+                "lost": int(gone.sum()),
+                "low": digits(low),
+                "median": digits(middle),
+                "high": digits(high),
+                "loss": digits(loss[0][::2], 3),
+            }
+        )
     about = origin("laptop" if world["chapter"].scale == "laptop" else world["chapter"].scale, cells[: last + 1])
-    return about | {"chapter": path.stem, "seeds": cfg.seeds, "every": world["EVERY"], "steps": cfg.steps, "images": cfg.images,
-                    "width": cfg.width, "jax": jax.__version__, "arms": arms}
+    return about | {
+        "chapter": path.stem,
+        "seeds": cfg.seeds,
+        "every": world["EVERY"],
+        "steps": cfg.steps,
+        "images": cfg.images,
+        "width": cfg.width,
+        "jax": jax.__version__,
+        "arms": arms,
+    }
 
 
 def lottery(notebooks: Path) -> dict[str, Any]:
@@ -63,9 +81,18 @@ def lottery(notebooks: Path) -> dict[str, Any]:
                 claim, verdict = entry["claim"], entry["verdict"]
                 if claim["id"] in VERDICTS:
                     found[claim["id"]] = {
-                        "id": claim["id"], "chapter": bundle["slug"], "says": claim["says"], "measure": claim["measure"],
-                        "holds": claim["holds"], "word": verdict["word"], "scale": bundle["scale"], "seed": bundle["seed"],
-                        "device": bundle["device"], "seeds": len(verdict["values"]), "values": digits(verdict["values"][:MOST], 5)}
+                        "id": claim["id"],
+                        "chapter": bundle["slug"],
+                        "says": claim["says"],
+                        "measure": claim["measure"],
+                        "holds": claim["holds"],
+                        "word": verdict["word"],
+                        "scale": bundle["scale"],
+                        "seed": bundle["seed"],
+                        "device": bundle["device"],
+                        "seeds": len(verdict["values"]),
+                        "values": digits(verdict["values"][:MOST], 5),
+                    }
     if missing := set(VERDICTS) - set(found):
         raise SystemExit(f"no verdict {', '.join(sorted(missing))} in {notebooks}; build the site first and pass its _notebooks.")
     return origin("", []) | {"verdicts": [found[name] for name in VERDICTS]}

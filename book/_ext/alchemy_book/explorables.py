@@ -46,28 +46,38 @@ class Explorable(SphinxDirective):
         """The body's paragraphs, then the figure."""
         name, root = self.arguments[0], Path(self.env.srcdir)
         module = load(name, root)
-        for path in (Path(module.__file__ or ""), *sorted((root / "book" / "explorables").glob("common.py")),
-                     root / "book" / "explorables" / f"{name}.json", Path(__file__)):
+        for path in (
+            Path(module.__file__ or ""),
+            *sorted((root / "book" / "explorables").glob("common.py")),
+            root / "book" / "explorables" / f"{name}.json",
+            Path(__file__),
+        ):
             if path.is_file():
                 self.env.note_dependency(str(path))
-        spec, size = build(name, module, root)
+        spec = build(name, module, root)
         body = nodes.Element()
         self.state.nested_parse(self.content, self.content_offset, body)
         words, _ = self.state.inline_text(module.CAPTION, self.lineno)
-        image = nodes.image(uri=f"/{BUILT}/{name}.*", alt=module.alternative(), width=str(size[0]), height=str(size[1]),
-                            classes=["alchemy-figure", "dark-light", "no-scaled-link"])
+        image = nodes.image(uri=f"/{BUILT}/{name}.*", alt=module.alternative(), classes=["alchemy-figure", "dark-light"])
         figure = nodes.figure(
-            "", live(f'<p class="explorable-title">{escape(module.TITLE)}</p>{controls(name, module.TITLE, spec)}'
-                     '<div class="explorable-stage">'),
-            image, live(f'</div><p class="explorable-says" aria-live="polite">{escape(spec["usermeta"]["says"])}</p>'),
-            nodes.caption("", "", *words), live(table(module.table())),
-            classes=["explorable"], ids=[f"explorable-{name}"])
+            "",
+            live(
+                f'<p class="explorable-title">{escape(module.TITLE)}</p>{controls(name, module.TITLE, spec)}'
+                '<div class="explorable-stage">'
+            ),
+            image,
+            live(f'</div><p class="explorable-says" aria-live="polite">{escape(spec["usermeta"]["says"])}</p>'),
+            nodes.caption("", "", *words),
+            live(table(module.table())),
+            classes=["explorable"],
+            ids=[f"explorable-{name}"],
+        )
         return [*body.children, figure]
 
 
 def live(html: str) -> nodes.raw:
     """Markup for pages that can run a script."""
-    return nodes.raw("", html, format="html", classes=["explorable-live"])
+    return nodes.raw("", html, format="html", explorable=True)  # a class would wrap it in a <div>
 
 
 def load(name: str, root: Path) -> ModuleType:
@@ -81,8 +91,8 @@ def load(name: str, root: Path) -> ModuleType:
     return importlib.import_module(f"explorables.{name}")
 
 
-def build(name: str, module: ModuleType, root: Path) -> tuple[dict[str, Any], tuple[int, int]]:
-    """Compile a chart and write its specification and static figures; (specification with controls, size in pixels)."""
+def build(name: str, module: ModuleType, root: Path) -> dict[str, Any]:
+    """Compile a chart, write its specification and its static figures, and return the specification."""
     from explorables import common
 
     spec, binds = without_binds(common.compiled(module.chart()))
@@ -95,13 +105,10 @@ def build(name: str, module: ModuleType, root: Path) -> tuple[dict[str, Any], tu
     made = folder / f"{name}.json"
     if not (made.is_file() and made.read_text(encoding="utf-8") == text):
         folder.mkdir(parents=True, exist_ok=True)
-        svg = vlc.vega_to_svg(spec)
-        (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+        (folder / f"{name}.svg").write_text(vlc.vega_to_svg(spec), encoding="utf-8")
         (folder / f"{name}.pdf").write_bytes(vlc.vega_to_pdf(spec))
         made.write_text(text, encoding="utf-8")
-    head = (folder / f"{name}.svg").read_text(encoding="utf-8")[:600]
-    width, height = (float(re.search(rf'<svg[^>]*\b{side}="([\d.]+)"', head)[1]) for side in ("width", "height"))  # type: ignore[index]
-    return spec, (round(width), round(height))
+    return spec
 
 
 def without_binds(spec: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -124,14 +131,17 @@ def controls(name: str, title: str, spec: dict[str, Any]) -> str:
         if bind["input"] == "select":
             options = "".join(
                 f'<option value="{i}"{" selected" if value == bind["value"] else ""}>{escape(str(text))}</option>'
-                for i, (value, text) in enumerate(zip(bind["options"], bind["labels"], strict=True)))
+                for i, (value, text) in enumerate(zip(bind["options"], bind["labels"], strict=True))
+            )
             values = escape(json.dumps(bind["options"]))
             rows.append(f'<div class="explorable-control">{label}<select {about} data-values="{values}">{options}</select></div>')
         else:
             shown = escape(bind["shown"])
             rows.append(
                 f'<div class="explorable-control">{label}<input type="range" {about} min="{bind["min"]}" max="{bind["max"]}" '
-                f'step="{bind["step"]}" value="{bind["value"]}" aria-valuetext="{shown}"><output for="{key}">{shown}</output></div>')
+                f'step="{bind["step"]}" value="{bind["value"]}" aria-valuetext="{shown}">'
+                f'<output for="{key}">{shown}</output></div>'
+            )
     reset = '<button type="button" class="explorable-reset" disabled>Reset</button>'
     return f'<div class="explorable-controls" role="group" aria-label="{escape(title)}: controls">{"".join(rows)}{reset}</div>'
 
@@ -140,10 +150,14 @@ def table(found: Any) -> str:
     """The numbers of the figure as first shown, folded away."""
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in found.headers)
     rows = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>' for first, *rest in found.rows)
-    return (f'<details class="explorable-data"><summary>The numbers as a table</summary><div class="alchemy-scroll" tabindex="0" role="region" '
-            f'aria-label="{escape(found.caption)}"><table><caption>{escape(found.caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>")
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in found.rows
+    )
+    return (
+        '<details class="explorable-data"><summary>The numbers as a table</summary>'
+        f'<div class="alchemy-scroll" tabindex="0" role="region" aria-label="{escape(found.caption)}"><table><caption>{escape(found.caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>"
+    )
 
 
 def has_explorable(doctree: nodes.document | None) -> bool:
@@ -155,11 +169,13 @@ def still_elsewhere(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Leave controls and tables out of books that cannot run a script."""
     if app.builder.name in PAGES:
         return
-    for node in [n for n in doctree.findall(nodes.raw) if "explorable-live" in n["classes"]]:
+    for node in [n for n in doctree.findall(nodes.raw) if n.get("explorable")]:
         node.parent.remove(node)
 
 
-def load_where_needed(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+def load_where_needed(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
     """Script and style for the pages that hold an explorable, and for no other."""
     if app.builder.name in PAGES and has_explorable(doctree):
         app.add_js_file(SCRIPT, type="module")
