@@ -95,6 +95,19 @@ def test_modes_follow_the_exact_solution(spec, kappa, log_start):
         assert row["half"] == pytest.approx(deep_linear.learning_time(row["s"], 10.0**log_start), rel=1e-9)
 
 
+def test_one_layer_is_gradient_flow_on_one_matrix(spec):
+    vega = spec("modes")
+    rows = common.rows(vega, common.data_with(vega, "u"), ["t", "s", "u"], kappa=20, log_start=-4, layers=1)
+    rng = np.random.default_rng(0)
+    (U, _), (V, _) = np.linalg.qr(rng.normal(size=(6, 6))), np.linalg.qr(rng.normal(size=(6, 6)))
+    A, W, step = (U * modes.values(20)) @ V.T, 1e-4 * U @ V.T, 1e-4
+    for _ in range(10_000):  # to t = 1, in the unit of tau
+        W = W + step * (A - W)
+    strengths = np.diag(U.T @ W @ V)
+    at = [r["u"] for r in sorted(rows, key=lambda r: -r["s"]) if r["t"] == pytest.approx(1.0, rel=1e-6)]
+    assert at == pytest.approx(strengths, rel=1e-3)
+
+
 def test_sharpness_shows_its_record_and_meets_the_line(spec):
     assert {"recorded", "scale", "code_sha256", "jax", "seeds", "chapter"} <= set(sharpness.RECORD)
     vega = spec("sharpness")

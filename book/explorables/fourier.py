@@ -120,7 +120,7 @@ def chart() -> alt.VConcatChart:
         alt.vconcat(top, bottom),
         select("kernel", "gaussian", KERNELS, ("Gaussian", "Laplacian", "Cauchy"), "Kernel"),
         slider("log_d", LOG_D, 1, MOST, 1, "Features D", "D"),
-        slider("draw", 1, 1, DRAWS, 1, "Draw of the frequencies", "'no. ' + draw"),
+        slider("draw", 1, 1, DRAWS, 1, "Draw", "'no. ' + draw"),
         [
             alt.param(name="D", expr="pow(2, log_d)"),
             alt.param(name="error", expr=f"({table})[kernel][draw - 1][log_d - 1]"),

@@ -14,8 +14,8 @@ CAPTION = (
     "the dotted rules are the "
     "half-learning times $t_{1/2}$ of the formula. Below: what is left of the squared error. Time is in units of $\\tau$, on a "
     "logarithmic axis. "
-    "Two layers follow the logistic curve of this section; one layer, for comparison, closes each gap at the rate $s_k$ from "
-    "the first moment on."
+    "Two layers follow the logistic curve of this section; one layer, for comparison, obeys $\\tau\\dot u=s-u$, "
+    "which closes every gap at one and the same rate."
 )
 MODES = 6
 KAPPA, LOG_START = 20, -6.0  # as first shown
@@ -28,7 +28,7 @@ def chart() -> alt.VConcatChart:
         s=f"pow(kappa, -(datum.mode - 1) / {MODES - 1})"
     )
     two = "1 / ((1 - exp(-2 * datum.s * datum.t)) / datum.s + exp(-2 * datum.s * datum.t) / start)"
-    one = "datum.s + (start - datum.s) * exp(-datum.s * datum.t)"
+    one = "datum.s + (start - datum.s) * exp(-datum.t)"  # tau du/dt = s - u
     curves = (
         modes.transform_calculate(at=f"sequence({TIMES[0]}, {TIMES[-1] + 1e-9}, {TIMES[1] - TIMES[0]})")
         .transform_flatten(["at"])
@@ -52,7 +52,7 @@ def chart() -> alt.VConcatChart:
         strokeOpacity=alt.StrokeOpacity("mode:O", legend=None, scale=alt.Scale(range=[1, 0.88, 0.76, 0.66, 0.58, 0.5])),
     )
     half = modes.transform_calculate(
-        half="layers == 2 ? log(datum.s / start - 1) / (2 * datum.s) : log((datum.s - start) / (datum.s / 2)) / datum.s"
+        half="layers == 2 ? log(datum.s / start - 1) / (2 * datum.s) : log((datum.s - start) / (datum.s / 2))"
     )
     half = half.transform_filter("isFinite(datum.half) && datum.half > 0")
     rules = half.mark_rule(strokeDash=[2, 3], color=QUIET, clip=True).encode(x=alt.X("half:Q", scale=across))
@@ -75,19 +75,19 @@ def chart() -> alt.VConcatChart:
         )
         .properties(width=WIDTH, height=110, title="The loss that you would see")
     )
-    slowest = "(layers == 2 ? log(1 / (kappa * start) - 1) * kappa / 2 : log((1 / kappa - start) * 2 * kappa) * kappa)"
+    slowest = "(layers == 2 ? log(1 / (kappa * start) - 1) * kappa / 2 : log((1 / kappa - start) * 2 * kappa))"
     first = "(layers == 2 ? log(1 / start - 1) / 2 : log((1 - start) * 2))"
     sentence = (
         f"1 / kappa <= 2 * start ? 'Mode {MODES} starts at half its size or more: there is nothing to wait for.' : "
         f"'Mode 1 is half learned at t = ' + format({first}, '.1f') + ', mode {MODES} at t = ' + format({slowest}, "
         f"',.1f') + "
-        f"(kappa == 1 ? ': all modes at once.' : ': ' + format({slowest} / {first}, ',.1f') + ' times as long, for a "
+        f"(kappa == 1 || layers == 1 ? ': all modes at once.' : ': ' + format({slowest} / {first}, ',.1f') + ' times as long, for a "
         f"mode ' + kappa + ' times as weak.')"
     )
     return finish(
         alt.vconcat(top, loss),
-        select("kappa", KAPPA, (1, 2, 5, 10, 20, 50, 100), ("1", "2", "5", "10", "20", "50", "100"), "Spread of the modes κ"),
-        slider("log_start", LOG_START, -8, -1, 0.25, "Strength at the start", "format(start, '.1e')"),
+        select("kappa", KAPPA, (1, 2, 5, 10, 20, 50, 100), ("1", "2", "5", "10", "20", "50", "100"), "Spread κ"),
+        slider("log_start", LOG_START, -8, -1, 0.25, "Start, u₀", "format(start, '.1e')"),
         select("layers", 2, (2, 1), ("two layers", "one layer"), "Network"),
         [alt.param(name="start", expr="pow(10, log_start)")],
         says(sentence),
@@ -119,5 +119,5 @@ def table() -> Table:
     return Table(
         f"Half-learning times in units of τ; κ = {KAPPA}, strength at the start {start:.0e}",
         ("mode", "singular value", "two layers", "one layer"),
-        [(str(k + 1), f"{s[k]:.3f}", f"{two[k]:.2f}", f"{np.log(2 * (s[k] - start) / s[k]) / s[k]:.2f}") for k in range(MODES)],
+        [(str(k + 1), f"{s[k]:.3f}", f"{two[k]:.2f}", f"{np.log(2 * (s[k] - start) / s[k]):.2f}") for k in range(MODES)],
     )

@@ -101,8 +101,8 @@ def chart() -> alt.VConcatChart:
     )
     return finish(
         alt.vconcat(top, below),
-        slider("sigma_w", W, SIGMA_W[0], SIGMA_W[-1], 0.1, "Deviation of the weights σ_w", "format(sigma_w, '.1f')"),
-        slider("sigma_b", B, SIGMA_B[0], SIGMA_B[-1], 0.1, "Deviation of the biases σ_b", "format(sigma_b, '.2f')"),
+        slider("sigma_w", W, SIGMA_W[0], SIGMA_W[-1], 0.1, "Weights, σ_w", "format(sigma_w, '.1f')"),
+        slider("sigma_b", B, SIGMA_B[0], SIGMA_B[-1], 0.1, "Biases, σ_b", "format(sigma_b, '.2f')"),
         slider("depth", DEPTH, 1, DEEPEST, 1, "Depth", "depth + (depth == 1 ? ' layer' : ' layers')"),
         [alt.param(name="chi", expr=f"({chis})[{key}]"), alt.param(name="correlation", expr=f"({ends})[{key}][depth]")],
         says(sentence),

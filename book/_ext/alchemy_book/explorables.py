@@ -155,7 +155,8 @@ def table(found: Any) -> str:
     )
     return (
         '<details class="explorable-data"><summary>The numbers as a table</summary>'
-        f'<div class="alchemy-scroll" tabindex="0" role="region" aria-label="{escape(found.caption)}"><table><caption>{escape(found.caption)}</caption>'
+        f'<div class="alchemy-scroll" tabindex="0" role="region" '
+        f'aria-label="{escape(found.caption)}"><table><caption>{escape(found.caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>"
     )
 
