@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "book"), str(ROOT / "book" / "_ext")]
 
+from alchemy_book import cite  # noqa: E402
 from alchemy_book import paper as offer  # noqa: E402
 from paper import epub, pdf  # noqa: E402
 from paper.assemble import Chapter, PaperError, assemble  # noqa: E402
@@ -31,23 +31,20 @@ THEME = ("pygments.css",)  # from the theme's static files; the book's own style
 
 def about() -> dict[str, str]:
     """Title, authors, version, date, and which run computed the numbers, from CITATION.cff and the verdicts."""
-    cite = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    title, _, subtitle = cite["title"].partition(": ")
+    stated, whole = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8")), cite.book(ROOT)
+    title, _, subtitle = whole.title.partition(": ")
+    when = datetime.date.fromisoformat(whole.date)
     scale = os.environ.get("ALCHEMY_SCALE", "").strip() or "laptop"
     seed = os.environ.get("ALCHEMY_SEED", "").strip() or "0"
     rows = [json.loads(p.read_text(encoding="utf-8")) for p in (ROOT / f"_build/verdicts/{scale}-seed{seed}").glob("*.json")]
     devices = " and ".join(sorted({row["device"] for row in rows if row.get("device")}))
-    when = datetime.datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())), tz=datetime.UTC)
     run = f"Every measured number was computed by the run that built it: scale {scale}, seed {seed}"
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    version = str(cite["version"])
     return {
         "title": title, "subtitle": subtitle[:1].upper() + subtitle[1:],
-        "author": " and ".join(a.get("name") or f"{a['given-names']} {a['family-names']}" for a in cite["authors"]),
-        "version": f"{version} ({commit})" if commit else version,
-        "date": f"{when.day} {when:%B %Y}", "modified": f"{when:%Y-%m-%dT%H:%M:%SZ}",
-        "run": f"{run}{', on ' + devices if devices else ''}.", "repository": cite["repository-code"],
-        "keywords": ", ".join(cite.get("keywords", [])), "abstract": " ".join(cite.get("abstract", "").split()),
+        "author": " and ".join(whole.authors), "version": whole.version,
+        "date": f"{when.day} {when:%B %Y}", "modified": f"{whole.date}T00:00:00Z",
+        "run": f"{run}{', on ' + devices if devices else ''}.", "repository": stated["repository-code"],
+        "keywords": ", ".join(stated.get("keywords", [])), "abstract": " ".join(stated.get("abstract", "").split()),
         "logo": re.sub(r"<\?xml.*?\?>", "", (ROOT / "book/_static/logo.svg").read_text(encoding="utf-8")),
     }
 
@@ -61,7 +58,7 @@ def styles(site: Path) -> list[str]:
 
 
 def fingerprint(chapters: list[Chapter], facts: dict[str, str], static: Path, sheets: list[str]) -> str:
-    """A hash of all that the result depends on, the date excepted."""
+    """A hash of all that the result depends on."""
     total = hashlib.sha256()
     for chapter in chapters:
         total.update(f"{chapter.part}|{chapter.body}".encode())
@@ -69,7 +66,7 @@ def fingerprint(chapters: list[Chapter], facts: dict[str, str], static: Path, sh
             total.update(Path(image["src"]).read_bytes())
     for path in [*(static / name for name in sheets), *sorted((ROOT / "book/paper").glob("*.*")), Path(__file__)]:
         total.update(path.read_bytes())
-    total.update(json.dumps([v for k, v in sorted(facts.items()) if k not in ("date", "modified", "version")]).encode())
+    total.update(json.dumps(facts, sort_keys=True).encode())
     return total.hexdigest()
 
 
@@ -100,7 +97,7 @@ def main() -> int:
             maker = pdf if options.kind == "pdf" else epub
             measured = maker.make(chapters, facts, site / "_static", sheets, draft, out / "work", say)
             draft.replace(target)
-            known = {"key": key, "seconds": round(time.perf_counter() - start, 1), "date": facts["modified"],
+            known = {"key": key, "seconds": round(time.perf_counter() - start, 1), "date": f"{datetime.date.today()}",
                      "bytes": target.stat().st_size}
             state[options.kind] = measured | known
             memory.write_text(json.dumps(state, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

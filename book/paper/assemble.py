@@ -15,12 +15,13 @@ from pathlib import Path
 import yaml
 from bs4 import BeautifulSoup, Tag
 
-GONE = ("script, style:not(svg style), link, template, button, form, input, select, textarea, dialog, iframe, audio, video, "
-        "progress, a.headerlink, nav.alchemy-links, .no-paper, .only-dark, [hidden]")
+GONE = ("script, style:not(svg style), link, template, button, form, input, select, textarea, label, output, dialog, iframe, audio, "
+        "video, progress, a.headerlink, nav.alchemy-links, .no-paper, .only-dark, .pst-js-only, [hidden], .explorable-controls, "
+        ".explorable-data, .alchemy-cite, .alchemy-ways, .ledger-downloads")
 REFERRING = ("aria-labelledby", "aria-describedby", "aria-controls", "headers", "for")
 HEADINGS = re.compile(r"h[1-6]")
 EXERCISES = re.compile(r"exercises", re.I)
-PLAIN = ".highlight span:is(.n, .nn, .nx, .p, .o, .w), span.pre, span.pasted-text, span.doc"  # drawn like their surroundings
+PLAIN = re.compile(r'<span class="(?:n|nn|nx|p|o|w|pre|pasted-text)">([^<]*)</span>|<span></span>')  # drawn like their surroundings
 
 
 class PaperError(RuntimeError):
@@ -61,7 +62,7 @@ def assemble(root: Path, site: Path) -> list[Chapter]:
                 raise PaperError(f"{path} is missing: the site is not built. Run `make book` first.")
             body = article(path)
             clean(body)
-            unfold(body, slug_of(docname))
+            unfold(body)
             title = body.find("h1").get_text(" ", strip=True)
             chapter = Chapter(docname, slug_of(docname), title, body, caption if position == 0 else "")
             number_figures(chapter, len(chapters))
@@ -80,7 +81,7 @@ def assemble(root: Path, site: Path) -> list[Chapter]:
 
 def article(path: Path) -> Tag:
     """The content of a built page."""
-    soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    soup = BeautifulSoup(PLAIN.sub(r"\1", path.read_text(encoding="utf-8")), "html.parser")
     found = soup.select_one("article.bd-article")
     if found is None or found.find("h1") is None:
         raise PaperError(f"{path} has no article with a title: did the theme change? Expected article.bd-article h1.")
@@ -96,19 +97,18 @@ def clean(body: Tag) -> None:
         tag.decompose()
     for tag in body.select("picture"):
         tag.replace_with(tag.find("img"))
-    for tag in body.select(PLAIN):
-        tag.unwrap()
-    body.smooth()
+    for image in body.find_all("img", style=True):
+        del image["style"]  # a fixed size for the screen
     for tag in body.find_all(True):
         for name in [a for a in tag.attrs if a.startswith("on") or a in ("tabindex", "loading", "contenteditable")]:
             del tag[name]
 
 
-def unfold(body: Tag, slug: str) -> None:
+def unfold(body: Tag) -> None:
     """Open what is folded; in the exercises, move it to the end of the chapter, so that nobody reads an answer too early."""
     here = next((s for s in body.find_all("section") if s.find(HEADINGS) and EXERCISES.match(words(s.find(HEADINGS)))), None)
     if here is not None:
-        move_answers(body, here, slug)
+        move_answers(body, here)
     for fold in body.select("details"):
         open_fold(fold)
 
@@ -128,38 +128,36 @@ def open_fold(fold: Tag) -> Tag:
     return fold
 
 
-def move_answers(body: Tag, exercises: Tag, slug: str) -> None:
+def move_answers(body: Tag, exercises: Tag) -> None:
     """Put hints, checks and solutions under a heading at the end, with links there and back."""
     make = BeautifulSoup("", "html.parser").new_tag
-    moved: dict[str, list[Tag]] = {}
-    first: dict[str, Tag] = {}
-    name = ""
-    for child in list(exercises.find_all(True)):
-        if child.name == "p" and child.find("strong") and re.match(r"\d+\.", words(child)):
-            name = words(child.find("strong")).rstrip(".")
-            first[name] = child
-        elif child.name in HEADINGS_SET and re.match(r"(Exercise )?\d+", words(child)):
-            name = words(child)
-            first[name] = child
-        elif name and css_match(child) and not any(child in row.descendants for rows in moved.values() for row in rows):
-            moved.setdefault(name, []).append(child)
-    if not moved:
+    tasks: list[tuple[Tag, list[Tag]]] = []  # an exercise's first paragraph or heading, and what it folds
+    inside: set[int] = set()
+    for tag in exercises.find_all(True):
+        if id(tag) in inside:
+            continue
+        if is_task(tag):
+            tasks.append((tag, []))
+        elif tasks and is_folded(tag):
+            tasks[-1][1].append(tag)
+            inside.update(id(t) for t in tag.find_all(True))
+    if not any(rows for _, rows in tasks):
         return
     section = make("section", attrs={"class": "answers", "id": "answers-to-the-exercises"})
     heading = make("h2")
     heading.string = "Answers to the exercises"
     section.append(heading)
-    for number, (title, rows) in enumerate(moved.items(), 1):
-        back, there = f"exercise-{number}", f"answer-{number}"
-        first[title]["id"] = first[title].get("id", back)
-        pointer = make("p", attrs={"class": "see-answer"})
-        link = make("a", attrs={"href": f"#{there}", "class": "paged"})
-        link.string = "Folded on the site: see the end of the chapter"
+    for number, (task, rows) in enumerate(tasks, 1):
+        if not rows:
+            continue
+        if not task.get("id"):
+            task["id"] = f"exercise-{number}"
+        pointer, link = make("p", attrs={"class": "see-answer"}), make("a", attrs={"href": f"#answer-{number}", "class": "paged"})
+        link.string = "Answer at the end of the chapter"
         pointer.append(link)
         rows[-1].insert_after(pointer)
-        head = make("p", attrs={"class": "answer-to", "id": there})
-        link = make("a", attrs={"href": f"#{first[title]['id']}"})
-        link.string = title
+        head, link = make("p", attrs={"class": "answer-to", "id": f"answer-{number}"}), make("a", attrs={"href": f"#{task['id']}"})
+        link.string = words(task.find("strong") or task).rstrip(".")
         head.append(link)
         section.append(head)
         for row in rows:
@@ -167,13 +165,18 @@ def move_answers(body: Tag, exercises: Tag, slug: str) -> None:
     body.find("h1").parent.append(section)
 
 
-HEADINGS_SET = frozenset(f"h{n}" for n in range(1, 7))
+def is_task(tag: Tag) -> bool:
+    """Whether an exercise begins here: a heading or a paragraph that opens in bold with its number."""
+    if tag.name == "p":
+        strong = tag.find("strong")
+        return strong is not None and re.match(r"(Exercise )?\d+", words(tag)) is not None
+    return HEADINGS.fullmatch(tag.name) is not None and re.match(r"(Exercise )?\d+", words(tag)) is not None
 
 
-def css_match(tag: Tag) -> bool:
-    """Whether a tag is folded on the site: a hidden cell, a dropdown."""
+def is_folded(tag: Tag) -> bool:
+    """Whether the site folds this: a cell with hidden input, a dropdown."""
     classes = set(tag.get("class", []))
-    return tag.name == "details" and "hide" not in classes or "tag_hide-cell" in classes or {"admonition", "dropdown"} <= classes
+    return bool(classes & {"tag_hide-cell", "tag_hide-input", "sd-dropdown"}) or {"admonition", "dropdown"} <= classes
 
 
 def number_figures(chapter: Chapter, position: int) -> None:

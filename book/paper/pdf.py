@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import logging
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
@@ -23,7 +25,7 @@ SETTLE = """async () => {
   for (const [span, text] of texts) {
     const formula = span.querySelector("mjx-container");
     formula?.setAttribute("role", "img");
-    formula?.setAttribute("aria-label", text.trim().replace(/^\\\\[([]|\\\\[)\\]]$/g, ""));
+    formula?.setAttribute("aria-label", text.trim().slice(2, -2));
   }
   await document.fonts.ready;
   await Promise.all([...document.images].map(image => image.decode().catch(() => { throw new Error(image.src); })));
@@ -32,6 +34,23 @@ SETTLE = """async () => {
 
 # What does not fit between the margins is set smaller, never cut; short blocks stay in one piece.
 FIT = """() => {
+  // A line that has to wrap goes on further in than it began.
+  const hang = block => {
+    const lines = document.createDocumentFragment(), range = document.createRange();
+    for (let text = block.textContent; text; text = block.textContent) {
+      const end = text.indexOf("\\n"), length = end < 0 ? text.length : end + 1, line = document.createElement("span");
+      const walk = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+      let node = walk.nextNode(), left = length;
+      while (node.data.length < left) { left -= node.data.length; node = walk.nextNode(); }
+      range.setStart(block, 0);
+      range.setEnd(node, left);
+      const indent = text.length - text.trimStart().length + 6;
+      line.style = `display: block; padding-left: ${indent}ch; text-indent: -${indent}ch`;
+      line.append(range.extractContents());
+      lines.append(line);
+    }
+    block.replaceChildren(lines);
+  };
   const small = [], room = element => element.parentElement.getBoundingClientRect().right;
   for (const table of document.querySelectorAll("table")) {
     let size = 100;
@@ -42,12 +61,18 @@ FIT = """() => {
     if (size < 100) small.push([`table at ${size} %`, table.innerText.slice(0, 60)]);
   }
   for (const block of document.querySelectorAll("pre")) {
-    block.style.whiteSpace = "pre";
-    const full = parseFloat(getComputedStyle(block).fontSize), least = block.closest(".cell_output") ? 5.2 : 6;
+    const full = parseFloat(getComputedStyle(block).fontSize), least = (block.closest(".cell_output") ? 5.4 : 6.2) / .75;
+    const fits = () => block.scrollWidth <= block.clientWidth + .5;
     let size = full;
-    while (size * .75 > least && block.scrollWidth > block.clientWidth + .5) block.style.fontSize = `${size -= .1}px`;
-    if (block.scrollWidth > block.clientWidth + .5) small.push([`code wrapped at ${(size * .75).toFixed(1)} pt`, block.innerText.slice(0, 60)]);
+    block.style.whiteSpace = "pre";
+    while (size > least && !fits()) block.style.fontSize = `${size -= .15}px`;
+    const wrapped = !fits();
     block.style.whiteSpace = "";
+    if (wrapped) {
+      block.style.fontSize = `${Math.min(full, 6.8 / .75)}px`;
+      hang(block);
+      small.push(["code with wrapped lines", block.innerText.slice(0, 60)]);
+    }
   }
   for (const formula of document.querySelectorAll('mjx-container[display="true"]')) {
     const inner = formula.firstElementChild.getBoundingClientRect().width;
@@ -124,8 +149,6 @@ def spoken(text: str) -> str:
 
 def chapter_html(chapter: Chapter, pages: Mapping[str, int]) -> str:
     """A chapter's content one heading level down (parts are the first level), with page numbers after links across the book."""
-    import copy
-
     body = copy.copy(chapter.body)
     if chapter.slug != "intro":
         for tag in body.find_all(HEADINGS):
@@ -197,6 +220,8 @@ def make(chapters: list[Chapter], about: Mapping[str, str], static: Path, styles
     for attempt in range(1, 5):
         source.write_text(whole(chapters, about, static, styles, pages), encoding="utf-8")
         measured = print_once(source, draft)
+        if lost := [*measured["outside"], *measured["broken"]]:
+            raise PaperError("Outside the page, or not typeset:\n  " + "\n  ".join(lost[:30]))
         found = anchors(draft)
         say(f"pass {attempt}: {len(PdfReader(draft).pages)} pages, {measured['formulas']} formulas, {len(found)} destinations")
         if found == pages:
@@ -204,13 +229,12 @@ def make(chapters: list[Chapter], about: Mapping[str, str], static: Path, styles
         pages = found
     else:
         raise PaperError("The page numbers did not settle in four passes; look at the contents in print.css.")
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium counts its objects five short
     writer = PdfWriter(clone_from=draft)
     writer.add_metadata({"/Title": f"{about['title']}: {about['subtitle']}", "/Author": about["author"],
                          "/Subject": about["subtitle"], "/Keywords": about["keywords"]})
     writer.page_mode = "/UseOutlines"
     writer.write(out)
-    if measured["outside"] or measured["broken"]:
-        raise PaperError("Outside the page, or not typeset:\n  " + "\n  ".join([*measured["outside"], *measured["broken"]][:30]))
     return measured | check(out, sum(len(c.headings) for c in chapters))
 
 
