@@ -81,7 +81,7 @@ def chart() -> alt.VConcatChart:
         f"1 / kappa <= 2 * start ? 'Mode {MODES} starts at half its size or more: there is nothing to wait for.' : "
         f"'Mode 1 is half learned at t = ' + format({first}, '.1f') + ', mode {MODES} at t = ' + format({slowest}, "
         f"',.1f') + "
-        f"(kappa == 1 || layers == 1 ? ': all modes at once.' : ': ' + format({slowest} / {first}, ',.1f') + ' times as long, for a "
+        f"(kappa == 1 || layers == 1 ? ': all at once.' : ': ' + format({slowest} / {first}, ',.1f') + ' times as long, for a "
         f"mode ' + kappa + ' times as weak.')"
     )
     return finish(
