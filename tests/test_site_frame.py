@@ -230,6 +230,13 @@ def first_cell(folder: Path, code: str, repository: str, there: set[str]) -> tup
     return tuple(json.loads(done.stdout))
 
 
+def test_a_downloaded_notebook_has_no_stderr() -> None:
+    noise = {"output_type": "stream", "name": "stderr", "text": "a path of this machine"}
+    kept = {"output_type": "stream", "name": "stdout", "text": "1"}
+    book = {"cells": [{"cell_type": "code", "source": "print(1)", "outputs": [noise, kept]}]}
+    assert pages.with_setup(book, "", ROOT)["cells"][1]["outputs"] == [kept]
+
+
 CODE = "import json\nimport jax\nfrom sklearn.svm import SVC\nimport alchemy\n%matplotlib inline\n"
 NEEDED = set(firstcell.needs(notebook(CODE), ROOT))
 

@@ -69,4 +69,11 @@ def with_setup(notebook: dict[str, Any], repository: str, root: Path) -> dict[st
     """The notebook with a first cell that gets the laboratory where it is absent, or says how."""
     cell = {"cell_type": "code", "id": "laboratory", "metadata": {"tags": ["setup"]},
             "source": firstcell.source(notebook, repository, root), "outputs": [], "execution_count": None}
-    return notebook | {"cells": [cell, *notebook["cells"]]}
+    return notebook | {"cells": [cell, *map(without_stderr, notebook["cells"])]}
+
+
+def without_stderr(cell: dict[str, Any]) -> dict[str, Any]:
+    """The cell as the page shows it: progress bars and the building machine's warnings are left out."""
+    if "outputs" not in cell:
+        return cell
+    return cell | {"outputs": [out for out in cell["outputs"] if out.get("name") != "stderr"]}
