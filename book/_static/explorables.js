@@ -61,6 +61,7 @@ class Explorable {
       renderer: "svg", container: this.box, expr: this.interpreter, hover: false, logLevel: window.vega.Error,
     });
     await this.view.runAsync();
+    this.box.querySelector("svg").setAttribute("aria-hidden", "true"); // the box speaks for it: role img, and a label
     this.width = 0;
     await this.fit();
     this.tell();

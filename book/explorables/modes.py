@@ -56,8 +56,9 @@ def chart() -> alt.VConcatChart:
     )
     half = half.transform_filter("isFinite(datum.half) && datum.half > 0")
     rules = half.mark_rule(strokeDash=[2, 3], color=QUIET, clip=True).encode(x=alt.X("half:Q", scale=across))
-    names = half.mark_text(dy=-1, baseline="bottom", fontSize=12).encode(
-        x=alt.X("half:Q", scale=across), y=alt.datum(1.01), text=alt.Text("mode:O")
+    apart = half.transform_calculate(name=f"layers == 2 && kappa > 1 ? datum.mode : datum.mode == 1 ? '1–{MODES}' : ''")
+    names = apart.mark_text(dy=-1, baseline="bottom", fontSize=12).encode(
+        x=alt.X("half:Q", scale=across), y=alt.datum(1.01), text="name:N"
     )
     top = alt.layer(rules, lines, names).properties(width=WIDTH, height=150, title="Modes 1 to 6, the strongest first")
     loss = (

@@ -34,6 +34,16 @@ def test_it_comes_alive_without_trouble(page, explorable):
     assert explorable.locator(".explorable-view svg path").count() > 5
 
 
+def test_axe_finds_nothing_in_it(page, explorable):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    explorable.locator("details").evaluate("e => { e.open = true }")
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.wait_for_timeout(400)
+        found = axe.run(page, context=f"#{explorable.get_attribute('id')}").response["violations"]
+        assert not found, [(v["id"], v["nodes"][0]["html"]) for v in found]
+
+
 def test_every_control_has_a_label_and_moves_the_figure_by_keyboard(page, explorable):
     said = explorable.locator(".explorable-says")
     heard = {said.inner_text()}
