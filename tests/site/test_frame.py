@@ -19,7 +19,7 @@ SCREENS = [(1440, 900), (390, 844)]
 def test_quarrel_promise_ways_and_score_are_on_the_first_screen(page, site, width, height):
     page.set_viewport_size({"width": width, "height": height})
     page.goto(f"{site}/book/intro.html")
-    for selector in ("h1", ".alchemy-quote.side-rigor", ".alchemy-quote.side-practice", ".alchemy-ways", ".alchemy-score tr.all"):
+    for selector in (".bd-article h1", ".alchemy-quote.side-rigor", ".alchemy-quote.side-practice", ".alchemy-ways", ".alchemy-score tr.all"):
         box = page.locator(selector).first.bounding_box()
         assert box is not None, selector
         assert box["y"] >= 0, selector
@@ -97,6 +97,8 @@ def test_how_to_cite_opens_and_has_something_to_copy(page, site):
 
 
 def test_tags_icons_and_cards(page, site, html):
+    if html == "index.html":
+        pytest.skip("the site's root only leads on to the landing page")
     page.goto(f"{site}/{html}")
     if html.startswith(("book/", "chapters/")):
         assert page.locator("meta[name=description]").count() == 1
@@ -107,8 +109,7 @@ def test_tags_icons_and_cards(page, site, html):
         assert got.ok, card
         assert len(got.body()) < 60_000
     icons = page.locator("link[rel=icon], link[rel=apple-touch-icon]").evaluate_all("all => all.map(a => a.href)")
-    if html != "index.html":  # a redirect
-        assert len(icons) >= 3
+    assert len(icons) >= 3
     for icon in icons:
         assert page.request.get(icon).ok, icon
 
