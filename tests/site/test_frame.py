@@ -19,7 +19,8 @@ SCREENS = [(1440, 900), (390, 844)]
 def test_quarrel_promise_ways_and_score_are_on_the_first_screen(page, site, width, height):
     page.set_viewport_size({"width": width, "height": height})
     page.goto(f"{site}/book/intro.html")
-    for selector in (".bd-article h1", ".alchemy-quote.side-rigor", ".alchemy-quote.side-practice", ".alchemy-ways", ".alchemy-score tr.all"):
+    for selector in (".bd-article h1", ".alchemy-quote.side-rigor", ".alchemy-quote.side-practice", ".alchemy-ways",
+                     ".alchemy-score tr.all"):
         box = page.locator(selector).first.bounding_box()
         assert box is not None, selector
         assert box["y"] >= 0, selector
