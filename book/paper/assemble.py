@@ -15,13 +15,16 @@ from pathlib import Path
 import yaml
 from bs4 import BeautifulSoup, Tag
 
-GONE = ("script, style:not(svg style), link, template, button, form, input, select, textarea, label, output, dialog, iframe, audio, "
-        "video, progress, a.headerlink, nav.alchemy-links, .no-paper, .only-dark, .pst-js-only, [hidden], .explorable-controls, "
-        ".explorable-data, .alchemy-cite, .alchemy-ways, .ledger-downloads")
+GONE = (
+    "script, style:not(svg style), link, template, button, form, input, select, textarea, label, output, dialog, iframe, "
+    "audio, video, progress, a.headerlink, nav.alchemy-links, .no-paper, .only-dark, .pst-js-only, [hidden], "
+    ".explorable-controls, .explorable-data, .alchemy-cite, .alchemy-ways, .ledger-downloads"
+)
 REFERRING = ("aria-labelledby", "aria-describedby", "aria-controls", "headers", "for")
 HEADINGS = re.compile(r"h[1-6]")
 EXERCISES = re.compile(r"exercises", re.I)
-PLAIN = re.compile(r'<span class="(?:n|nn|nx|p|o|w|pre|pasted-text)">([^<]*)</span>|<span></span>')  # drawn like their surroundings
+# Spans that look like their surroundings; without them the page has a third of its elements.
+PLAIN = re.compile(r'<span class="(?:n|nn|nx|p|o|w|pre|pasted-text)">([^<]*)</span>|<span></span>')
 
 
 class PaperError(RuntimeError):
@@ -152,11 +155,13 @@ def move_answers(body: Tag, exercises: Tag) -> None:
             continue
         if not task.get("id"):
             task["id"] = f"exercise-{number}"
-        pointer, link = make("p", attrs={"class": "see-answer"}), make("a", attrs={"href": f"#answer-{number}", "class": "paged"})
+        pointer = make("p", attrs={"class": "see-answer"})
+        link = make("a", attrs={"href": f"#answer-{number}", "class": "paged"})
         link.string = "Answer at the end of the chapter"
         pointer.append(link)
         rows[-1].insert_after(pointer)
-        head, link = make("p", attrs={"class": "answer-to", "id": f"answer-{number}"}), make("a", attrs={"href": f"#{task['id']}"})
+        head = make("p", attrs={"class": "answer-to", "id": f"answer-{number}"})
+        link = make("a", attrs={"href": f"#{task['id']}"})
         link.string = words(task.find("strong") or task).rstrip(".")
         head.append(link)
         section.append(head)
@@ -236,7 +241,8 @@ def make_unique(chapter: Chapter) -> None:
                     tag[name] = value.replace("url(#", f"url(#{slug}--")
             if tag.name == "style" and tag.string:
                 own = {t["id"].removeprefix(f"{slug}--") for t in [drawing, *drawing.find_all(id=True)] if t.get("id")}
-                tag.string = re.sub(r"#([A-Za-z][\w-]*)", lambda m: f"#{slug}--{m[1]}" if m[1] in own else m[0], tag.string)
+                names = "|".join(map(re.escape, own)) or "(?!)"
+                tag.string = re.sub(rf"#({names})(?![\w-])", rf"#{slug}--\1", tag.string)
 
 
 def relink(chapter: Chapter, pages: dict[str, Chapter], targets: set[str], site: Path) -> list[str]:

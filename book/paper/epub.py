@@ -85,7 +85,8 @@ def navigation(chapters: list[Chapter], title: str) -> str:
             open_part = True
         rows.append(entry(chapter))
     rows.append("</ol></li>" if open_part else "")
-    marks = ('<nav epub:type="landmarks" hidden="hidden"><h2>Landmarks</h2><ol><li><a epub:type="toc" href="nav.xhtml">Contents</a></li>'
+    marks = ('<nav epub:type="landmarks" hidden="hidden"><h2>Landmarks</h2><ol>'
+             '<li><a epub:type="toc" href="nav.xhtml">Contents</a></li>'
              f'<li><a epub:type="bodymatter" href="{chapters[0].slug}.xhtml">Begin reading</a></li></ol></nav>')
     return document(title, f'<body><nav epub:type="toc" id="toc"><h1>Contents</h1><ol>{"".join(rows)}</ol></nav>{marks}</body>')
 
@@ -169,8 +170,8 @@ def portable(chapter: Chapter, owner: Mapping[str, str], files: dict[str, bytes]
 
 
 def drawing(svg: bytes) -> bytes:
-    """Matplotlib's SVG as EPUB wants it: without a document type, and without paths that draw nothing."""
-    return re.sub(rb'<!DOCTYPE[^>]*>|<path (?![^>]*\bd=")[^>]*/>', b"", svg)
+    """Matplotlib's SVG as EPUB wants it: without a document type, and with a path for glyphs without one (the space)."""
+    return re.sub(rb'<path (?![^>]*\bd=")', b'<path d="M0 0" ', re.sub(rb"<!DOCTYPE[^>]*>", b"", svg))
 
 
 def cover(about: Mapping[str, str], static: Path) -> str:
@@ -178,10 +179,12 @@ def cover(about: Mapping[str, str], static: Path) -> str:
     e = {name: escape(value) for name, value in about.items()}
     sheet = (static / "paperfonts/fonts.css").as_uri()
     return f"""<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><link rel="stylesheet" href="{sheet}"><style>
-body {{ margin: 0; height: 1600px; text-align: center; background: #fdfcf8; color: #16191d; font: 46px "Source Sans 3", sans-serif; }}
+body {{ margin: 0; height: 1600px; text-align: center; background: #fdfcf8; color: #16191d;
+  font: 46px "Source Sans 3", sans-serif; }}
 svg {{ width: 520px; margin: 260px 0 120px; }} h1 {{ font-size: 124px; line-height: 1.05; margin: 0 60px 40px; }}
 em {{ font-family: "Source Serif 4", serif; }} p {{ margin: 0 80px 200px; }}</style>
-<script>window.MathJax = {{startup: {{typeset: false}}}}</script><script src="{(static / "mathjax/tex-chtml.js").as_uri()}"></script>
+<script>window.MathJax = {{startup: {{typeset: false}}}}</script>
+<script src="{(static / "mathjax/tex-chtml.js").as_uri()}"></script>
 </head><body>{about["logo"]}<h1>{e["title"]}</h1><p><em>{e["subtitle"]}</em></p><div>{e["author"]}</div></body></html>"""
 
 

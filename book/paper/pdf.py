@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject, TextStringObject
 
-from paper.assemble import HEADINGS, Chapter, PaperError
+from paper.assemble import HEADINGS, Chapter, PaperError, words
 from paper.browser import opened
 
 # The page: A4 and also Letter, which is wider and shorter, have room for it.
@@ -137,14 +138,9 @@ def table_of_contents(chapters: list[Chapter], pages: Mapping[str, int]) -> str:
         for level, anchor, text in chapter.headings:
             if level <= 2:
                 page = pages.get(anchor, 0)
-                rows.append(f'<li class="toc-{level}"><a href="#{anchor}"><span class="toc-text">{spoken(text)}</span>'
+                rows.append(f'<li class="toc-{level}"><a href="#{anchor}"><span class="toc-text">{escape(text)}</span>'
                             f'<span class="toc-dots"></span><span class="toc-page">{page or "000"}</span></a></li>')
     return f'<section class="contents"><h1 id="contents">Contents</h1><ol>{"".join(rows)}</ol></section>'
-
-
-def spoken(text: str) -> str:
-    """A heading in the contents: its words, escaped."""
-    return escape(text)
 
 
 def chapter_html(chapter: Chapter, pages: Mapping[str, int]) -> str:
@@ -173,7 +169,7 @@ def page_name(chapter: Chapter) -> str:
 def running_heads(chapters: list[Chapter]) -> str:
     """A named page for every chapter, which carries its title above the text."""
     return "\n".join(f'@page {page_name(c)} {{ @top-right {{ content: {json.dumps(c.title, ensure_ascii=False)} }} }}'
-                     for c in chapters)
+                     for c in chapters[1:])  # the first page's title is the book's
 
 
 def whole(chapters: list[Chapter], about: Mapping[str, str], static: Path, styles: list[str], pages: Mapping[str, int]) -> str:
@@ -234,8 +230,34 @@ def make(chapters: list[Chapter], about: Mapping[str, str], static: Path, styles
     writer.add_metadata({"/Title": f"{about['title']}: {about['subtitle']}", "/Author": about["author"],
                          "/Subject": about["subtitle"], "/Keywords": about["keywords"]})
     writer.page_mode = "/UseOutlines"
+    name_bookmarks(writer, [title for chapter in chapters for title in titles(chapter)])
     writer.write(out)
     return measured | check(out, sum(len(c.headings) for c in chapters))
+
+
+def titles(chapter: Chapter) -> list[str]:
+    """The bookmarks of a chapter, in order: its part's, if one begins here, and one for each heading."""
+    return [chapter.part] * bool(chapter.part) + [words(tag) for tag in chapter.body.find_all(HEADINGS)]
+
+
+def name_bookmarks(writer: PdfWriter, named: list[str]) -> None:
+    """Give the bookmarks their headings' words: Chromium writes the words of some headings twice."""
+    found: list[Any] = []
+
+    def collect(row: Any) -> None:
+        while row is not None:
+            row = row.get_object()
+            found.append(row)
+            collect(row.get("/First"))
+            row = row.get("/Next")
+
+    collect(writer.root_object["/Outlines"].get_object().get("/First"))
+    expected = ["Contents", *named]
+    plain = [" ".join(str(row["/Title"]).split()) for row in found]
+    if len(plain) != len(expected) or any(a[:6] != b[:6] for a, b in zip(plain, expected, strict=True)):
+        raise PaperError(f"{len(plain)} bookmarks for {len(expected)} headings, or another order: is a heading hidden?")
+    for row, title in zip(found, expected, strict=True):
+        row[NameObject("/Title")] = TextStringObject(title)
 
 
 def check(path: Path, expected: int) -> dict[str, Any]:

@@ -53,8 +53,9 @@ def snippet(found: dict[str, dict[str, str]], base: str) -> str:
     for kind, label in KINDS.items():
         if kind in found:
             row = found[kind]
+            when = f'<time datetime="{row["date"]}">{row["date"]}</time>'
             items.append(f'<li><a href="{escape(base)}{FOLDER}/{NAME}.{kind}" download>The book as {label}</a> '
-                         f'<span class="alchemy-quiet">{row["size"]}, <time datetime="{row["date"]}">{row["date"]}</time></span></li>')
+                         f'<span class="alchemy-quiet">{row["size"]}, {when}</span></li>')
         else:
             items.append(f"<li>The book as {label}: not made for this site; <code>make {kind}</code> makes it.</li>")
     return (f'<!-- paper:begin --><ul class="alchemy-paper no-paper" aria-label="The book on paper">{"".join(items)}</ul>'
@@ -76,8 +77,8 @@ def publish(site: Path, folder: Path) -> None:
             continue
         text = page.read_text(encoding="utf-8")
         if "<!-- paper:begin -->" in text:
-            base = os.path.relpath(site, page.parent).replace(os.sep, "/") + "/"
-            filled = PLACE.sub(lambda _: snippet(found, base), text)
+            links = snippet(found, os.path.relpath(site, page.parent).replace(os.sep, "/") + "/")
+            filled = links.join(PLACE.split(text))
             if filled != text:
                 page.write_text(filled, encoding="utf-8")
 
