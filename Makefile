@@ -17,7 +17,7 @@ export PYTHONPATH    := $(CURDIR)/code
 export JUPYTER_PLATFORM_DIRS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab notebooks ledger reference replicate lock clean
+.PHONY: help book pdf epub test lab notebooks ledger reference replicate lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [SCALE=smoke|laptop|gpu] [SEED=n]"
@@ -34,6 +34,12 @@ $(READY): requirements.lock
 
 book: $(READY) ## execute the chapters and build the site in _build/html
 	@scripts/book.sh $(BIN) $(SITE)
+
+pdf: book ## the whole book as _build/paper/explorers-and-settlers.pdf (wants Chromium; CHROMIUM= names it)
+	@echo "Setting the PDF (two passes; a minute or three) ..." && $(BIN)/python scripts/paper.py pdf
+
+epub: book ## the same as an EPUB 3 (wants Chromium for its formulas)
+	@echo "Making the EPUB ..." && $(BIN)/python scripts/paper.py epub
 
 test: $(READY) ## unit tests, and every chapter at smoke scale
 	@mkdir -p _build/notebooks

@@ -10,6 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from alchemy_book import firstcell
 from alchemy_book.verdicts import CHAPTER
 
 NOTEBOOKS = "_notebooks"
@@ -35,7 +36,7 @@ def links(slug: str, repository: str) -> list[tuple[str, str]]:
 
 def add_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the links under the title of an HTML chapter page."""
-    if app.builder.format != "html" or not CHAPTER.fullmatch(docname):
+    if app.builder.name not in ("html", "dirhtml") or not CHAPTER.fullmatch(docname):
         return
     items = "".join(
         f'<li><a href="{address}"{" download" if address.startswith("..") else ""}>{label}</a></li>'
@@ -49,7 +50,7 @@ def add_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def publish(app: Sphinx, exception: Exception | None) -> None:
     """Copy every chapter's executed notebook and its source into the site."""
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.name not in ("html", "dirhtml"):
         return
     target = Path(app.outdir) / NOTEBOOKS
     target.mkdir(parents=True, exist_ok=True)
@@ -57,22 +58,22 @@ def publish(app: Sphinx, exception: Exception | None) -> None:
         executed = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
         source = Path(app.env.doc2path(docname))
         if executed.is_file():
-            notebook = with_setup(json.loads(executed.read_text(encoding="utf-8")), app.config.alchemy_repository)
+            read = json.loads(executed.read_text(encoding="utf-8"))
+            notebook = with_setup(read, app.config.alchemy_repository, Path(app.srcdir))
             text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
             (target / f"{source.stem}.ipynb").write_text(text, encoding="utf-8")
         shutil.copyfile(source, target / source.name)
 
 
-def with_setup(notebook: dict[str, Any], repository: str) -> dict[str, Any]:
-    """The notebook with a first cell that fetches the laboratory where it is absent, as on Colab."""
-    if not repository:
-        return notebook
-    source = (
-        "# On Colab, or anywhere without the laboratory: install it from the book's repository.\n"
-        "import importlib.util\n\n"
-        'if importlib.util.find_spec("alchemy") is None:\n'
-        f"    %pip install --quiet git+https://github.com/{repository}\n"
-    )
-    cell = {"cell_type": "code", "id": "laboratory", "metadata": {"tags": ["setup"]}, "source": source,
-            "outputs": [], "execution_count": None}
-    return notebook | {"cells": [cell, *notebook["cells"]]}
+def with_setup(notebook: dict[str, Any], repository: str, root: Path) -> dict[str, Any]:
+    """The notebook with a first cell that gets the laboratory where it is absent, or says how."""
+    cell = {"cell_type": "code", "id": "laboratory", "metadata": {"tags": ["setup"]},
+            "source": firstcell.source(notebook, repository, root), "outputs": [], "execution_count": None}
+    return notebook | {"cells": [cell, *map(without_stderr, notebook["cells"])]}
+
+
+def without_stderr(cell: dict[str, Any]) -> dict[str, Any]:
+    """The cell as the page shows it: progress bars and the building machine's warnings are left out."""
+    if "outputs" not in cell:
+        return cell
+    return cell | {"outputs": [out for out in cell["outputs"] if out.get("name") != "stderr"]}
