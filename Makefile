@@ -17,11 +17,11 @@ export PYTHONPATH    := $(CURDIR)/code
 export JUPYTER_PLATFORM_DIRS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf epub test lab notebooks ledger reference replicate lock clean
+.PHONY: help book pdf epub test test-site lab notebooks ledger reference replicate lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [SCALE=smoke|laptop|gpu] [SEED=n]"
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 # The environment is as the lock file says, or it is made so.
 $(READY): requirements.lock
@@ -45,6 +45,9 @@ test: $(READY) ## unit tests, and every chapter at smoke scale
 	@mkdir -p _build/notebooks
 	@ALCHEMY_SCALE=smoke JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} $(BIN)/python -m pytest tests _build/notebooks \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $(JOBS) --dist loadscope
+
+test-site: $(READY) ## the built site in a real browser; SITE=folder (skips with the reason where there is none)
+	@ALCHEMY_SCALE=smoke SITE=$(SITE) $(BIN)/python -m pytest tests/site -n $(JOBS) --dist loadgroup
 
 lab: $(READY) ## JupyterLab on the chapters, opened as notebooks and saved as text
 	@JUPYTER_CONFIG_PATH=$(CURDIR)/scripts/lab $(BIN)/jupyter lab chapters

@@ -60,10 +60,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser, so that `-m "not browser"` leaves it out."""
+    """Mark what needs a browser, so that `-m "not browser"` leaves it out; keep a page's tests on one worker."""
     for item in items:
-        if "page" in getattr(item, "fixturenames", ()):
+        if {"page", "browser", "visit"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
+        if "visit" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.callspec.params["html"]))
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +181,7 @@ def page(browser) -> Iterator[object]:
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, color_scheme="light", reduced_motion="reduce", accept_downloads=True
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)  # a busy machine is slow, not wrong
     opened = context.new_page()
     opened.trouble = Trouble()
     opened.trouble.watch(opened)

@@ -1,8 +1,155 @@
-"""Every page of the built site loads: no console error, no failed request, none that leaves the site."""
+"""Every page of the built site, as a reader's browser meets it.
+
+A page is visited once, under the strict policy, on a desktop; what is seen there is kept in a `Visit` and asked by one
+test after another. Visits to the same page stay on one worker (`--dist loadgroup`, as `make test-site` runs them).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
 
-def test_a_page_loads_under_the_strict_policy(page, strict, html):
-    page.goto(f"{strict}/{html}", wait_until="load")
-    assert not page.trouble, page.trouble
+import pytest
+
+SHIFTS = """window.shifts = [];
+new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) shifts.push(e.value); })
+  .observe({type: 'layout-shift', buffered: true});"""
+READY = """async () => {
+  const math = [...document.scripts].some(s => s.src.includes('mathjax/'));
+  while (math && !window.MathJax?.startup?.promise) await new Promise(r => setTimeout(r, 20));
+  if (math) await MathJax.startup.promise;
+  await document.fonts.ready;
+}"""
+SCROLL = """async () => {  // to the end, so that every lazy image is asked for, and back
+  for (let y = 0; y < document.documentElement.scrollHeight; y += 700) {
+    scrollTo(0, y); await new Promise(r => requestAnimationFrame(() => setTimeout(r, 8)));
+  }
+  await Promise.all([...document.images].filter(i => !i.complete)
+    .map(i => new Promise(r => { i.onload = i.onerror = r; setTimeout(r, 3000); })));
+  scrollTo(0, 0);
+}"""
+# Thousands of coloured words of code take axe half a minute. One of each colour stays, the others become plain text.
+ONE_OF_EACH = """() => { for (const pre of document.querySelectorAll('.highlight pre')) {
+  for (const word of pre.querySelectorAll('span[class]')) {
+    const kind = word.className + getComputedStyle(pre.parentElement).backgroundColor;
+    if ((window.kinds ??= new Set()).has(kind) && !word.id) word.replaceWith(...word.childNodes); else kinds.add(kind);
+  } pre.normalize(); } }"""
+# The insides of a formula are MathJax's drawing; its container is looked at.
+AXE = """options => axe.run({exclude: [['mjx-container > mjx-math']]}, {resultTypes: ['violations'], ...options})
+  .then(r => r.violations.map(v => `${v.id}: `
+    + v.nodes.slice(0, 4).map(n => `${n.target} ${n.html.slice(0, 120)}`).join(' | ')))"""
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+SEEN = """() => ({
+  formulas: document.querySelectorAll('.math.notranslate, div.math').length,
+  typeset: document.querySelectorAll('mjx-container').length,
+  raw: [...document.querySelectorAll('.math')].map(e => e.textContent).filter(t => /\\\\[([]/.test(t)),
+  broken: [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(e => e.textContent),
+  silent: [...document.querySelectorAll('figure img, img.alchemy-figure')].filter(i => !i.alt.trim()).map(i => i.src),
+  altless: [...document.images].filter(i => !i.hasAttribute('alt')).map(i => i.src),
+  unsized: [...document.images].filter(i => !i.hasAttribute('width') || !i.hasAttribute('height')).map(i => i.src),
+  missing: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src),
+  headless: [...document.querySelectorAll('table')].filter(t => !t.querySelector('th')).map(t => t.outerHTML.slice(0, 200)),
+  glaring: [...document.querySelectorAll('img.alchemy-figure')]
+    .filter(i => !/^rgba?\\(255, 255, 255/.test(getComputedStyle(i).backgroundColor)).map(i => i.src),
+})"""
+WIDE = """() => { const w = innerWidth;
+  return [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > w + 1
+    && !e.closest('pre, .alchemy-scroll, mjx-container, .pst-scrollable-table-container, dialog, .bd-sidebar'))
+    .slice(0, 5).map(e => e.outerHTML.slice(0, 100)); }"""
+
+
+@dataclass
+class Visit:
+    """What was seen of one page."""
+
+    trouble: object
+    seen: dict
+    requests: list[str] = field(default_factory=list)
+    shift_of_all: float = 0.0
+    shift_of_figures: float = 0.0  # what moved after the formulas were set, while the images came
+    light: list[str] = field(default_factory=list)
+    dark: list[str] = field(default_factory=list)
+    phone: tuple[int, int, list[str]] = (0, 0, [])
+
+
+@pytest.fixture(scope="module")
+def visits() -> dict[str, Visit]:
+    """The visits made so far by this worker."""
+    return {}
+
+
+@pytest.fixture
+def visit(visits, html, request) -> Visit:
+    """The visit to the test's page; made once."""
+    if html not in visits:
+        visits[html] = look(request.getfixturevalue("page"), request.getfixturevalue("strict"), html)
+    return visits[html]
+
+
+def look(page, base: str, html: str) -> Visit:
+    """Visit one page: load it, scroll through it, light and dark, then as a phone."""
+    axe = Path(pytest.importorskip("axe_playwright_python").__file__).with_name("axe.min.js")
+    page.add_init_script(SHIFTS)
+    requests: list[str] = []
+    page.on("request", lambda r: requests.append(r.url))
+    page.goto(f"{base}/{html}", wait_until="load")
+    page.evaluate(READY)
+    page.wait_for_timeout(100)
+    before = page.evaluate("shifts.reduce((a, b) => a + b, 0)")
+    page.evaluate(SCROLL)
+    total = page.evaluate("shifts.reduce((a, b) => a + b, 0)")
+    visit = Visit(page.trouble, {}, requests, total, total - before)
+    page.evaluate(ONE_OF_EACH)
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    visit.light = page.evaluate(AXE, {})
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    visit.dark = page.evaluate(AXE, COLOURS)
+    visit.seen = page.evaluate(SEEN)  # in the dark, where figures need their sheet
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(50)
+    width = page.evaluate("document.scrollingElement.scrollWidth")
+    visit.phone = (width, page.evaluate("innerWidth"), page.evaluate(WIDE) if width > 391 else [])
+    return visit
+
+
+def test_it_loads_with_nothing_from_elsewhere_and_no_inline_script(visit):
+    assert not visit.trouble.errors
+    assert not visit.trouble.failed
+    assert not visit.trouble.external
+
+
+def test_formulas_are_set(visit):
+    assert not visit.seen["raw"]
+    assert not visit.seen["broken"]
+    assert visit.seen["typeset"] >= visit.seen["formulas"]
+
+
+def test_every_image_comes_and_says_its_size_and_its_finding(visit):
+    assert {k: visit.seen[k] for k in ("missing", "altless", "unsized", "silent")} == {
+        "missing": [], "altless": [], "unsized": [], "silent": []}  # fmt: skip
+
+
+def test_figures_keep_a_light_sheet_in_the_dark(visit):
+    assert not visit.seen["glaring"]
+
+
+def test_every_table_has_headers(visit):
+    assert not visit.seen["headless"]
+
+
+def test_nothing_moves_when_figures_come(visit):
+    assert visit.shift_of_figures < 0.02
+    assert visit.shift_of_all < 0.15  # with the formulas, which MathJax sets after the text is shown
+
+
+def test_axe_finds_no_violation_in_the_light(visit):
+    assert not visit.light, "\n".join(visit.light)
+
+
+def test_axe_finds_no_violation_of_colours_in_the_dark(visit):
+    assert not visit.dark, "\n".join(visit.dark)
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(visit):
+    width, window, widest = visit.phone
+    assert width <= window + 1, widest
