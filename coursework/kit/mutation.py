@@ -80,7 +80,6 @@ def namespace(slug: str, everything: dict[str, dict[str, Any]], student: str) ->
     """What a solution finds: the assignment's set-up, without a file of bets."""
     import jax
     import jax.numpy as jnp
-
     from alchemy import assignment
 
     work = assignment.Work(slug, None, everything)
