@@ -83,7 +83,8 @@ from scipy import stats, integrate
 v = work["power"]
 level, m, M, question = v["level"], v["comparisons"], v["margin"], v["question"]
 
-def simulated(n, effect, sd, tests=m, spread=lambda d: d.std(1, ddof=1), df=None, tail=2, root=np.sqrt, q=None, question=question):
+def simulated(n, effect, sd, tests=m, spread=lambda d: d.std(1, ddof=1), df=None, tail=2, root=np.sqrt, q=None,
+              question=question):
     n = int(n)
     d = np.random.default_rng(0).normal(effect, sd, (100_000, n))
     df = n - 1 if df is None else df(n)
