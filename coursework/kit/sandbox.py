@@ -11,6 +11,7 @@ out. The whole group dies with the sandbox.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -171,9 +172,8 @@ class Sandbox:
         python = sys.executable if self.engine[0] in ("bwrap", "none") else "python"
         self._folder = None
         if self.engine[0] == "bwrap":
-            command = bubblewrap(self.limits, python, "-I", "/course/kit/runner.py")
+            command = bubblewrap(self.limits, python, "-B", "/course/kit/runner.py")
             command[1:1] = ["--info-fd", str(info_write)]
-            command[command.index("-I")] = "-B"  # PYTHONPATH is wanted
         elif self.engine[0] == "none":
             command = [python, "-B", str(KIT / "runner.py")]
             self._folder = tempfile.mkdtemp(prefix="coursework-")
@@ -182,8 +182,7 @@ class Sandbox:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
             pass_fds=(info_write,) if self.engine[0] == "bwrap" else (), cwd=self._folder,
-            env=None if self.engine[0] != "none" else environment() | {"PATH": os.environ.get("PATH", ""), "PYTHONPATH":
-                                                                       str(LIBRARY.parent)},
+            env=environment() | {"PYTHONPATH": str(LIBRARY.parent)} if self.engine[0] == "none" else None,
         )
         os.close(info_write)
         self._inside = self._pid(info_read)
@@ -203,10 +202,8 @@ class Sandbox:
         self._kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
-            try:
+            with contextlib.suppress(OSError):
                 stream.close()
-            except OSError:
-                pass
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -261,15 +258,11 @@ class Sandbox:
 
     def _kill(self) -> None:
         """The whole group. Namespaces end with their first process, so nothing inside survives."""
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         if self._inside:
-            try:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self._inside, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
 
     def _pid(self, descriptor: int) -> int:
         """The first process inside, as bwrap tells it; 0 if it does not."""
