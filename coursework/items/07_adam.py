@@ -76,8 +76,8 @@ def _decay_reference(variant: dict[str, Any], gradients: np.ndarray, start: np.n
 def _decay_compare(found: Any, expected: Any, variant: dict[str, Any], arguments: tuple) -> Score:
     """Right to 1e-4 of the longest way that a coordinate goes: float32 passes, no other program of the family does."""
     reach = float(np.abs(np.asarray(expected) - arguments[1]).max())
-    return close(0.0, 1e-4 * reach, hint="Take one coordinate at a time. Which ones decay at all, and does the pull depend on the size of g?",
-                 )(found, expected, variant, arguments)
+    hint = "Take one coordinate at a time. Which ones decay at all, and does the pull depend on the size of g?"
+    return close(0.0, 1e-4 * reach, hint=hint)(found, expected, variant, arguments)
 
 
 # --- drift ------------------------------------------------------------------------------------------------------------
@@ -120,7 +120,8 @@ def _drift_variant(rng: np.random.Generator) -> dict[str, Any]:
 
 def _drift_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
     """Memories from two days to a hundred thousand: who simulates briefly has not forgotten the start."""
-    betas = [(0.5, 0.7), (0.9, 0.8), (0.3, 0.9), (0.6, 0.85), (0.8, 0.98), (0.9, 0.99), (0.95, 0.999), (0.99, 0.9999), (0.7, 0.99999)]
+    betas = [(0.5, 0.7), (0.9, 0.8), (0.3, 0.9), (0.6, 0.85), (0.8, 0.98), (0.9, 0.99), (0.95, 0.999), (0.99, 0.9999),
+             (0.7, 0.99999)]
     return [(_pattern(rng), b1, b2) for b1, b2 in betas]
 
 
@@ -167,7 +168,8 @@ def _best_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tupl
 QUESTIONS = ("tail off, relative noise kept", "tail kept, relative noise levelled", "tail off, absolute noise kept")
 
 
-def control_reference(variant: dict[str, Any], counts: np.ndarray, means: np.ndarray, sds: np.ndarray, batch: float) -> np.ndarray:
+def control_reference(variant: dict[str, Any], counts: np.ndarray, means: np.ndarray, sds: np.ndarray, batch: float
+                      ) -> np.ndarray:
     """(2, rows): the weight of each row's mean, and how many draws it is made of."""
     p, mu2, var = np.asarray(counts, float) / np.sum(counts), np.asarray(means, float) ** 2, np.asarray(sds, float) ** 2
     noise = (p * (var + mu2) - p**2 * mu2) / batch
@@ -188,7 +190,8 @@ def _rows(rng: np.random.Generator) -> tuple:
 
 def _control_variant(rng: np.random.Generator) -> dict[str, Any]:
     counts, means, sds, batch = _rows(rng)
-    return {"question": str(rng.choice(QUESTIONS)), "counts": counts, "means": np.round(means, 3), "sds": np.round(sds, 3), "batch": batch}
+    return {"question": str(rng.choice(QUESTIONS)), "counts": counts,
+            "means": np.round(means, 3), "sds": np.round(sds, 3), "batch": batch}
 
 
 def _control_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -235,17 +238,20 @@ def bet_reference(variant: dict[str, Any]) -> float:
 ITEMS = [
     Item("adam/decay-audit", 13, "function", "exhibit", _decay_variant,
          lambda variant, rng: [_run(rng, int(n)) for n in rng.integers(15, 40, 5)], _decay_reference, _decay_compare,
-         tolerance="Over 24 students, five hidden runs each, a loop and sums of weights differ by 4e-16, relative, and float32 by 4e-7; over 40 "
+         tolerance="Over 24 students, five hidden runs each, a loop and sums of weights differ by 4e-16, relative, and "
+         "float32 by 4e-7; over 40 "
          "variants the nearest other form or mask is off by 3e-3 of the longest way."),
     Item("adam/drift", 13, "function", "drift", _drift_variant, _drift_probes, drift_reference,
-         close(1e-5, 1e-6, hint="Is the start forgotten at the longest memory? And which v does your method divide by, on which day?"),
-         tolerance="Over 24 students, nine roads each, geometric series, a fixed point and two million simulated days differ by at most 1e-9, relative."),
+         close(1e-5, 1e-6, hint="Is the start forgotten at the longest memory? Which v does your method divide by, on which day?"),
+         tolerance="Over 24 students, nine roads each, geometric series, a fixed point and two million simulated days "
+         "differ by at most 1e-9, relative."),
     Item("adam/best-of-k", 12, "function", "best_of", _best_variant, _best_probes, best_reference,
          close(1e-6, 1e-9, hint="On three trials, list all subsets by hand: who wins on validation, and what is its test score?"),
          tolerance="Over 24 students, six tables each, enumeration of all subsets and order statistics differ by at most 6e-16."),
     Item("adam/control", 12, "function", "arms", _control_variant, _control_probes, control_reference,
          close(1e-6, hint="Simulate one row: how large are the mean and the variance of its part of a batch's gradient?"),
-         tolerance="Over 24 students, five tables each, two derivations differ by 6e-16, relative; 100,000 simulated batches agree to 1.5 per cent."),
+         tolerance="Over 24 students, five tables each, two derivations differ by 6e-16, relative; 100,000 simulated "
+         "batches agree to 1.5 per cent."),
     Item("adam/tail-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the ratio as it is measured."),
     Item("adam/essay", 45, "essay"),

@@ -1,5 +1,7 @@
 """Mutation suites of assignment 07. Each source runs after the assignment's set-up."""
 
+from collections.abc import Callable
+
 from coursework.kit.items import Suite
 
 DECAYS = '''
@@ -107,19 +109,26 @@ def plan(counts, means, sds, batch, question=question, noise=None, top=np.argmax
         return np.stack([flat, s2 / m2 / rho])
     return np.stack([flat, flat**2 * s2 / V])
 
-others = [q for q in ("tail off, relative noise kept", "tail kept, relative noise levelled", "tail off, absolute noise kept") if q != question]
+QUESTIONS = ("tail off, relative noise kept", "tail kept, relative noise levelled", "tail off, absolute noise kept")
+others = [q for q in QUESTIONS if q != question]
 '''
 
 
-def _def(name: str, arguments: str, body: str) -> str:
-    return f"\ndef {name}({arguments}):\n    return {body}\n"
+def _function(name: str, arguments: str) -> Callable[[str], str]:
+    """Source of a function that returns an expression."""
+    return lambda body: f"\ndef {name}({arguments}):\n    return {body}\n"
 
+
+_exhibit = _function("exhibit", "gradients, start")
+_drift = _function("drift", "pattern, beta1, beta2")
+_best = _function("best_of", "valid, test, k")
+_arms = _function("arms", "counts, means, sds, batch")
 
 SUITES = {
     "adam/decay-audit": Suite(
         right={
-            "one coordinate at a time": DECAYS + _def("exhibit", "gradients, start", "run(form, mask, gradients, start)"),
-            "float32": DECAYS + _def("exhibit", "gradients, start", "run(form, mask, gradients, start, np.float32)"),
+            "one coordinate at a time": DECAYS + _exhibit("run(form, mask, gradients, start)"),
+            "float32": DECAYS + _exhibit("run(form, mask, gradients, start, np.float32)"),
             "averages as sums, where the decay allows": DECAYS + '''
 def exhibit(gradients, start):
     if form in ("l2", "mean"):
@@ -141,40 +150,44 @@ def exhibit(gradients, start):
 ''',
         },
         wrong={
-            "AdamW as published": DECAYS + _def("exhibit", "gradients, start", 'run("adamw", mask, gradients, start)'),
-            "another form": DECAYS + _def("exhibit", "gradients, start", "run(innocent[0], mask, gradients, start)"),
-            "every coordinate decays": DECAYS + _def("exhibit", "gradients, start", "run(form, np.ones(5), gradients, start)"),
-            "no coordinate decays": DECAYS + _def("exhibit", "gradients, start", "run(form, np.zeros(5), gradients, start)"),
-            "the mask turned round": DECAYS + _def("exhibit", "gradients, start", "run(form, 1 - mask, gradients, start)"),
-            "the visible trace": '\nv = work["decay-audit"]\n' + _def("exhibit", "gradients, start", 'np.resize(v["weights"], np.shape(gradients))'),
-            "no bias correction": DECAYS + _def("exhibit", "gradients, start", "run(form, mask, gradients, start, correct=False)"),
-            "steps for weights": DECAYS + _def("exhibit", "gradients, start", "np.diff(run(form, mask, gradients, start), axis=0, prepend=[start])"),
-            "one row late": DECAYS + _def("exhibit", "gradients, start", "np.vstack([start, run(form, mask, gradients, start)[:-1]])"),
-            "always from the visible start": DECAYS + _def("exhibit", "gradients, start", 'run(form, mask, gradients, v["start"])'),
-            "betas of the library": DECAYS + _def("exhibit", "gradients, start", "run(form, mask, gradients, start, b1=0.9, b2=0.999)"),
+            "AdamW as published": DECAYS + _exhibit('run("adamw", mask, gradients, start)'),
+            "another form": DECAYS + _exhibit("run(innocent[0], mask, gradients, start)"),
+            "every coordinate decays": DECAYS + _exhibit("run(form, np.ones(5), gradients, start)"),
+            "no coordinate decays": DECAYS + _exhibit("run(form, np.zeros(5), gradients, start)"),
+            "the mask turned round": DECAYS + _exhibit("run(form, 1 - mask, gradients, start)"),
+            "the visible trace": '\nv = work["decay-audit"]\n' + _exhibit('np.resize(v["weights"], np.shape(gradients))'),
+            "no bias correction": DECAYS + _exhibit("run(form, mask, gradients, start, correct=False)"),
+            "steps for weights": DECAYS + _exhibit("np.diff(run(form, mask, gradients, start), axis=0, prepend=[start])"),
+            "one row late": DECAYS + _exhibit("np.vstack([start, run(form, mask, gradients, start)[:-1]])"),
+            "always from the visible start": DECAYS + _exhibit('run(form, mask, gradients, v["start"])'),
+            "betas of the library": DECAYS + _exhibit("run(form, mask, gradients, start, b1=0.9, b2=0.999)"),
         },
     ),
     "adam/drift": Suite(
         right={
-            "fixed point of one period": DRIFTS + _def("drift", "pattern, beta1, beta2", "steady(pattern, beta1, beta2)"),
-            "long simulation": DRIFTS + _def("drift", "pattern, beta1, beta2", "simulated(pattern, beta1, beta2, int(2e6) // len(pattern) if beta2 > 0.9999 else int(4e5) // len(pattern))"),
+            "fixed point of one period": DRIFTS + _drift("steady(pattern, beta1, beta2)"),
+            "long simulation": DRIFTS + _drift(
+                "simulated(pattern, beta1, beta2, int(2e6) // len(pattern) if beta2 > 0.9999 else int(4e5) // len(pattern))"
+            ),
         },
         wrong={
-            "twenty periods": DRIFTS + _def("drift", "pattern, beta1, beta2", "simulated(pattern, beta1, beta2, 20)"),
-            "another method": DRIFTS + _def("drift", "pattern, beta1, beta2", 'steady(pattern, beta1, beta2, "adam" if method != "adam" else "delayed")'),
-            "no momentum": DRIFTS + _def("drift", "pattern, beta1, beta2", "steady(pattern, 1e-12, beta2)"),
-            "betas swapped": DRIFTS + _def("drift", "pattern, beta1, beta2", "steady(pattern, beta2, beta1)"),
-            "a step for a period": DRIFTS + _def("drift", "pattern, beta1, beta2", "steady(pattern, beta1, beta2) / len(pattern)"),
-            "the sign": DRIFTS + _def("drift", "pattern, beta1, beta2", "-steady(pattern, beta1, beta2)"),
-            "no root": DRIFTS + _def("drift", "pattern, beta1, beta2", "steady(pattern, beta1, beta2, root=lambda s: s)"),
-            "the chapter's road": "\nfrom alchemy.theory import online\n" + _def("drift", "pattern, beta1, beta2", "online.periodic_drift(max(pattern), len(pattern), beta2, beta1)"),
-            "the visible value": DRIFTS + 'answer = steady(v["pattern"], v["beta1"], v["beta2"])\n' + _def("drift", "pattern, beta1, beta2", "answer"),
-            "days in reverse": DRIFTS + _def("drift", "pattern, beta1, beta2", "steady(pattern[::-1], beta1, beta2)"),
+            "twenty periods": DRIFTS + _drift("simulated(pattern, beta1, beta2, 20)"),
+            "another method": DRIFTS + _drift('steady(pattern, beta1, beta2, "adam" if method != "adam" else "delayed")'),
+            "no momentum": DRIFTS + _drift("steady(pattern, 1e-12, beta2)"),
+            "betas swapped": DRIFTS + _drift("steady(pattern, beta2, beta1)"),
+            "a step for a period": DRIFTS + _drift("steady(pattern, beta1, beta2) / len(pattern)"),
+            "the sign": DRIFTS + _drift("-steady(pattern, beta1, beta2)"),
+            "no root": DRIFTS + _drift("steady(pattern, beta1, beta2, root=lambda s: s)"),
+            "the chapter's road": "\nfrom alchemy.theory import online\n" + _drift(
+                "online.periodic_drift(max(pattern), len(pattern), beta2, beta1)"
+            ),
+            "the visible value": DRIFTS + 'answer = steady(v["pattern"], v["beta1"], v["beta2"])\n' + _drift("answer"),
+            "days in reverse": DRIFTS + _drift("steady(pattern[::-1], beta1, beta2)"),
         },
     ),
     "adam/best-of-k": Suite(
         right={
-            "enumeration": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a, b, k) for a, b in zip(valid, test)])"),
+            "enumeration": BESTS + _best("interval([of_seed(a, b, k) for a, b in zip(valid, test)])"),
             "order statistics": BESTS + '''
 from scipy.special import comb
 def best_of(valid, test, k):
@@ -195,22 +208,30 @@ def best_of(valid, test, k):
     i = np.arange(n)
     return interval(score @ (((n - i) / n) ** k - ((n - i - 1) / n) ** k))
 ''',
-            "chosen on test": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(np.where(np.isnan(a), np.nan, -sign * b), b, k) for a, b in zip(valid, test)])"),
-            "the wrong end wins": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a, b, k, sign=-sign) for a, b in zip(valid, test)])"),
-            "failed trials dropped": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a[~np.isnan(a)], b[~np.isnan(a)], min(k, sum(~np.isnan(a)))) for a, b in zip(valid, test)])"),
-            "lost subsets dropped": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a, b, k, chance=np.nan) for a, b in zip(valid, test)])"),
-            "normal quantile": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a, b, k) for a, b in zip(valid, test)], q=stats.norm.ppf((1 + level) / 2))"),
-            "one-sided quantile": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a, b, k) for a, b in zip(valid, test)], q=stats.t.ppf(level, len(valid) - 1))"),
-            "ddof 0": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a, b, k) for a, b in zip(valid, test)], ddof=0)"),
-            "no root of n": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a, b, k) for a, b in zip(valid, test)], root=lambda n: 1)"),
-            "the first k trials": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a[:k], b[:k], k) for a, b in zip(valid, test)])"),
-            "trials for seeds": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a, b, min(k, len(a))) for a, b in zip(valid.T, test.T)])"),
-            "best of all": BESTS + _def("best_of", "valid, test, k", "interval([of_seed(a, b, len(a)) for a, b in zip(valid, test)])"),
+            "chosen on test": BESTS + _best(
+                "interval([of_seed(np.where(np.isnan(a), np.nan, -sign * b), b, k) for a, b in zip(valid, test)])"
+            ),
+            "the wrong end wins": BESTS + _best("interval([of_seed(a, b, k, sign=-sign) for a, b in zip(valid, test)])"),
+            "failed trials dropped": BESTS + _best(
+                "interval([of_seed(a[~np.isnan(a)], b[~np.isnan(a)], min(k, sum(~np.isnan(a)))) for a, b in zip(valid, test)])"
+            ),
+            "lost subsets dropped": BESTS + _best("interval([of_seed(a, b, k, chance=np.nan) for a, b in zip(valid, test)])"),
+            "normal quantile": BESTS + _best(
+                "interval([of_seed(a, b, k) for a, b in zip(valid, test)], q=stats.norm.ppf((1 + level) / 2))"
+            ),
+            "one-sided quantile": BESTS + _best(
+                "interval([of_seed(a, b, k) for a, b in zip(valid, test)], q=stats.t.ppf(level, len(valid) - 1))"
+            ),
+            "ddof 0": BESTS + _best("interval([of_seed(a, b, k) for a, b in zip(valid, test)], ddof=0)"),
+            "no root of n": BESTS + _best("interval([of_seed(a, b, k) for a, b in zip(valid, test)], root=lambda n: 1)"),
+            "the first k trials": BESTS + _best("interval([of_seed(a[:k], b[:k], k) for a, b in zip(valid, test)])"),
+            "trials for seeds": BESTS + _best("interval([of_seed(a, b, min(k, len(a))) for a, b in zip(valid.T, test.T)])"),
+            "best of all": BESTS + _best("interval([of_seed(a, b, len(a)) for a, b in zip(valid, test)])"),
         },
     ),
     "adam/control": Suite(
         right={
-            "formula": CONTROLS + _def("arms", "counts, means, sds, batch", "plan(counts, means, sds, batch)"),
+            "formula": CONTROLS + _arms("plan(counts, means, sds, batch)"),
             "law of total variance, row by row": CONTROLS + '''
 def arms(counts, means, sds, batch):
     total, rows, target = sum(counts), [], {}
@@ -230,17 +251,23 @@ def arms(counts, means, sds, batch):
 ''',
         },
         wrong={
-            "as if rare: square of the mean left out": CONTROLS + _def("arms", "counts, means, sds, batch", "plan(counts, means, sds, batch, noise=lambda p, m2, s2, B: p * (s2 + m2) / B)"),
-            "absence is no noise": CONTROLS + _def("arms", "counts, means, sds, batch", "plan(counts, means, sds, batch, noise=lambda p, m2, s2, B: p * s2 / B)"),
-            "draws as before": CONTROLS + _def("arms", "counts, means, sds, batch", "np.stack([plan(counts, means, sds, batch)[0], batch * counts / counts.sum()])"),
-            "another question": CONTROLS + _def("arms", "counts, means, sds, batch", "plan(counts, means, sds, batch, others[0])"),
-            "the other question": CONTROLS + _def("arms", "counts, means, sds, batch", "plan(counts, means, sds, batch, others[1])"),
-            "batch forgotten": CONTROLS + _def("arms", "counts, means, sds, batch", "plan(counts, means, sds, 1.0)"),
-            "counts not normalized": CONTROLS + _def("arms", "counts, means, sds, batch", "plan(counts, means, sds, batch, normalize=False)"),
-            "whole draws": CONTROLS + _def("arms", "counts, means, sds, batch", "np.stack([plan(counts, means, sds, batch)[0], np.round(plan(counts, means, sds, batch)[1])])"),
-            "sd for variance": CONTROLS + _def("arms", "counts, means, sds, batch", "plan(counts, np.sqrt(abs(means)), np.sqrt(sds), batch)"),
-            "the visible plan": CONTROLS + _def("arms", "counts, means, sds, batch", 'np.resize(plan(v["counts"], v["means"], v["sds"], v["batch"]), (2, len(counts)))'),
-            "the axes exchanged": CONTROLS + _def("arms", "counts, means, sds, batch", "plan(counts, means, sds, batch).T"),
+            "as if rare: square of the mean left out": CONTROLS + _arms(
+                "plan(counts, means, sds, batch, noise=lambda p, m2, s2, B: p * (s2 + m2) / B)"
+            ),
+            "absence is no noise": CONTROLS + _arms("plan(counts, means, sds, batch, noise=lambda p, m2, s2, B: p * s2 / B)"),
+            "draws as before": CONTROLS + _arms("np.stack([plan(counts, means, sds, batch)[0], batch * counts / counts.sum()])"),
+            "another question": CONTROLS + _arms("plan(counts, means, sds, batch, others[0])"),
+            "the other question": CONTROLS + _arms("plan(counts, means, sds, batch, others[1])"),
+            "batch forgotten": CONTROLS + _arms("plan(counts, means, sds, 1.0)"),
+            "counts not normalized": CONTROLS + _arms("plan(counts, means, sds, batch, normalize=False)"),
+            "whole draws": CONTROLS + _arms(
+                "np.stack([plan(counts, means, sds, batch)[0], np.round(plan(counts, means, sds, batch)[1])])"
+            ),
+            "sd for variance": CONTROLS + _arms("plan(counts, np.sqrt(abs(means)), np.sqrt(sds), batch)"),
+            "the visible plan": CONTROLS + _arms(
+                'np.resize(plan(v["counts"], v["means"], v["sds"], v["batch"]), (2, len(counts)))'
+            ),
+            "the axes exchanged": CONTROLS + _arms("plan(counts, means, sds, batch).T"),
         },
     ),
 }
