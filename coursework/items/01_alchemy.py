@@ -274,20 +274,20 @@ ITEMS = [
     Item(
         "alchemy/find-the-bug", 12, "function", "exhibit", _bug_variant,
         lambda variant, rng: [(_gradients(rng, int(n)),) for n in rng.integers(15, 40, 5)], _bug_reference, _bug_compare,
-        tolerance="Over 20 variants, five hidden inputs each, a loop and a sum of weights differ by 1e-15 of the longest step and "
-        "float32 by 7e-7; over 40 variants the nearest other program of the family differs by 4e-2.",
+        tolerance="Over 20 variants, five hidden inputs each, a loop and a sum of weights differ by 1e-15 of the longest step "
+        "and float32 by 7e-7; over 40 variants the nearest other program of the family differs by 4e-2.",
     ),
     Item(
         "alchemy/rounded-sum", 8, "function", "rounded_sum", _sum_variant, _sum_probes, sum_reference,
         close(1e-12, hint="Add 1 + 2^-bits by hand: it is a tie, and it goes to the even neighbour. Then check the order."),
-        tolerance="Deterministic: over 20 variants, six inputs of ten rows each, two roundings, one in exact "
-        "fractions, agree to the last bit.",
+        tolerance="Deterministic: over 20 variants, six inputs of ten rows each, two roundings, one in exact fractions, agree "
+        "to the last bit.",
     ),
     Item(
         "alchemy/sum-bound", 10, "function", "bound", _sum_variant, _sum_probes, bound_reference,
         close(1e-6, hint="Follow one term through your order and count how often a result that contains it is rounded."),
-        tolerance="Over 20 variants, six inputs each, the formula and a worst case carried along the "
-        "order differ by 3e-14, relative.",
+        tolerance="Over 20 variants, six inputs each, the formula and a worst case carried along the order differ by 3e-14, "
+        "relative.",
     ),
     Item(
         "alchemy/power", 12, "function", "power", _power_variant, _power_probes, power_reference, _power_compare,

@@ -87,8 +87,8 @@ def _measure_compare(found: Any, expected: Any, variant: dict[str, Any], argumen
 
 ESTIMATORS = {
     "one phase for all": "2/m * sum of cos(w_i.x + phase) cos(w_i.y + phase), a single uniform phase",
-    "frequencies from another normal": "1/m * sum of weight(w_i) cos(w_i.(x - y)), w_i ~ N(0, (tau / length)^2), weight = density "
-                                       "of N(0, 1 / length^2) over density of N(0, (tau / length)^2)",
+    "frequencies from another normal": "1/m * sum of weight(w_i) cos(w_i.(x - y)), w_i ~ N(0, (tau / length)^2), "
+                                       "weight = density of N(0, 1 / length^2) over density of N(0, (tau / length)^2)",
     "cosines only": "2/m * sum of cos(w_i.x) cos(w_i.y), no sines and no phase",
 }
 
@@ -110,7 +110,8 @@ def variance_reference(variant: dict[str, Any], x: np.ndarray, y: np.ndarray, m:
         return plain / m + 1 / (2 * m) + (m - 1) / (2 * m) * k(s) ** 2
     if variant["estimator"] == "frequencies from another normal":
         c = 2 - 1 / variant["tau"] ** 2
-        second = (variant["tau"] / np.sqrt(c)) ** x.shape[1] * (1 + np.exp(-2 * np.sum(t**2, 1) / (c * variant["length"] ** 2))) / 2
+        doubled = np.exp(-2 * np.sum(t**2, 1) / (c * variant["length"] ** 2))
+        second = (variant["tau"] / np.sqrt(c)) ** x.shape[1] * (1 + doubled) / 2
         return (second - k(t) ** 2) / m
     mirrored, both = (1 + k(2 * s)) / 2 - k(s) ** 2, (k(2 * y) + k(2 * x)) / 2 - k(t) * k(s)
     return k(s) ** 2 + (plain + mirrored + 2 * both) / m
@@ -254,26 +255,27 @@ def bet_reference(variant: dict[str, Any]) -> float:
 ITEMS = [
     Item(
         "random-kitchen-sinks/spectral-measure", 12, "function", "draw", _measure_variant, _measure_probes, _measure_reference,
-        _measure_compare, tolerance="Over 21 variants (three for each kernel), two samplers and three sets of seeds, the largest of sixteen deviations is 3.4 "
-        "standard errors; five are allowed.",
+        _measure_compare,
+        tolerance="Over 21 variants (three for each kernel), two samplers and three sets of seeds, the largest of sixteen "
+        "deviations is 3.4 standard errors; five are allowed.",
     ),
     Item(
         "random-kitchen-sinks/two-variances", 14, "function", "squared_error", _variance_variant, _pairs, variance_reference,
-        close(1e-6, 1e-12, hint="Simulate your estimator at one pair: which term of the formula does not fall with m?"),
-        tolerance="Over 20 variants, four inputs each, two derivations differ by 6e-15, relative; over 21 variants 84 simulations of "
-        "40,000 estimates lie within 2.4 standard errors of the formula.",
+        close(1e-6, 1e-12, hint="Simulate your estimator at one pair: which term does not fall with m?"),
+        tolerance="Over 20 variants, four inputs each, two derivations differ by 6e-15, relative; over 21 variants 84 "
+        "simulations of 40,000 estimates lie within 2.4 standard errors of the formula.",
     ),
     Item(
         "random-kitchen-sinks/what-ridge-pays", 12, "function", "bill", _bill_variant, _bill_probes, bill_reference,
         close(1e-5, hint="Test it by brute force: draw labels many times, or leave each point out and fit again."),
-        tolerance="Over 20 variants, five inputs each, the formulas and refits by hand differ by 2e-14, relative; the tolerance leaves room "
-        "for any stable solver.",
+        tolerance="Over 20 variants, five inputs each, the formulas and refits by hand differ by 2e-14, relative; the tolerance "
+        "leaves room for any stable solver.",
     ),
     Item(
         "random-kitchen-sinks/unfair-contest", 12, "function", "honest", _contest_variant, _contest_probes, contest_reference,
-        close(1e-6, 1e-6, hint="Check each step by itself: chosen on validation, read on test, equal budgets, paired over seeds."),
-        tolerance="Over 20 variants, five contests each, weights of ranks and chances along the ranking differ by 2e-12, relative; scores "
-        "are drawn with three decimals.",
+        close(1e-6, 1e-6, hint="Check each step alone: chosen on validation, read on test, equal budgets, paired over seeds."),
+        tolerance="Over 20 variants, five contests each, weights of ranks and chances along the ranking differ by 2e-12, "
+        "relative; scores are drawn with three decimals.",
     ),
     Item("random-kitchen-sinks/law-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the difference as it is measured."),
