@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,6 +63,9 @@ def opened(out: Path) -> Iterator[Any]:
     from nbgrader.api import Gradebook
 
     out.mkdir(parents=True, exist_ok=True)
+    beside = str(Path(sys.executable).parent)  # a new database is stamped by `alembic`, which need not be on the path
+    if beside not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join(filter(None, (beside, os.environ.get("PATH"))))
     with Gradebook(f"sqlite:///{(out / 'gradebook.db').resolve()}") as book:
         yield book
 
