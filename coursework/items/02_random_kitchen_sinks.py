@@ -128,12 +128,13 @@ BILLS = ("risk", "optimism", "left out")
 
 
 def _bill_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"question": str(rng.choice(BILLS)), "length": float(rng.choice([0.2, 0.3, 0.4])),
-            "x": np.sort(rng.uniform(0, 2, 8)).round(3)}
+    return {"question": str(rng.choice(BILLS)), "per_example": bool(rng.random() < 0.5),
+            "length": float(rng.choice([0.2, 0.25, 0.3, 0.35, 0.4]))}
 
 
 def bill_reference(variant: dict[str, Any], K: np.ndarray, y: np.ndarray, sigma: float, penalty: float) -> float:
     n = len(y)
+    penalty = penalty * n if variant["per_example"] else penalty
     mu, q = np.linalg.eigh(K)
     keep = mu / (mu + penalty)
     if variant["question"] == "risk":
@@ -150,7 +151,8 @@ def _bill_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tupl
         x = rng.uniform(0, 2, n)
         K = np.exp(-np.subtract.outer(x, x) ** 2 / (2 * variant["length"] ** 2))
         y = np.sin(rng.uniform(2, 6) * x) + 0.3 * rng.normal(size=n)
-        probes.append((K, y, float(rng.uniform(0.3, 1.5)), float(10 ** rng.uniform(-1.5, 0.5))))
+        penalty = float(10 ** rng.uniform(-1.5, 0.5)) / (n if variant["per_example"] else 1)
+        probes.append((K, y, float(rng.uniform(0.3, 1.5)), penalty))
     return probes
 
 

@@ -210,7 +210,7 @@ def _race(rng: np.random.Generator) -> tuple:
 
 def bill_reference(variant: dict[str, Any], errors: np.ndarray, price: np.ndarray, tried: np.ndarray,
                    tolerances: np.ndarray) -> np.ndarray:
-    """Index of the cheapest optimizer at each tolerance, -1 where the caps leave it open."""
+    """Index of the cheapest optimizer at each tolerance, -1 where a cap or a lead too small leaves it open."""
     unit = np.asarray(price) * (tried if variant["tuning"] == "counted" else 1)
     spent = unit * (np.isfinite(errors).all(1).sum(-1) - 1)
     winners = []
@@ -218,13 +218,15 @@ def bill_reference(variant: dict[str, Any], errors: np.ndarray, price: np.ndarra
         hit = errors <= tolerance  # NaN is never a hit
         first = np.where(hit.any(-1), hit.argmax(-1), np.inf)
         cost = unit * (np.median(first, 1) if variant["seeds"] == "median" else first.max(1))
-        best = int(np.argmin(cost))
-        winners.append(-1 if np.isinf(cost[best]) or (spent[np.isinf(cost)] < cost[best]).any() else best)
+        best, least = int(np.argmin(cost)), np.where(np.isfinite(cost), cost, spent)  # what each costs, at least
+        rivals = np.delete(least, best)
+        winners.append(-1 if np.isinf(cost[best]) or (rivals < variant["lead"] * cost[best]).any() else best)
     return np.array(winners)
 
 
 def _bill_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"seeds": str(rng.choice(["median", "worst"])), "tuning": str(rng.choice(["counted", "not counted"]))}
+    return {"seeds": str(rng.choice(["median", "worst"])), "tuning": str(rng.choice(["counted", "not counted"])),
+            "lead": float(rng.choice([1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5]))}
 
 
 def _bill_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -233,8 +235,8 @@ def _bill_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tupl
     while len(probes) < 5:
         race = _race(rng)
         verdict = bill_reference(variant, *race)
-        others = [{"seeds": s, "tuning": t} for s in ("median", "worst") for t in ("counted", "not counted")]
-        others = [bill_reference(o, *race) for o in others if o != variant]
+        others = [variant | {"seeds": s, "tuning": t} for s in ("median", "worst") for t in ("counted", "not counted")]
+        others = [bill_reference(o, *race) for o in others if o != variant] + [bill_reference(variant | {"lead": 1.0}, *race)]
         if (verdict < 0).any() and len(set(verdict[verdict >= 0])) >= 2 and all((o != verdict).any() for o in others):
             probes.append(race)
     return probes

@@ -49,7 +49,8 @@ BILLS = '''
 v = work["what-ridge-pays"]
 question = v["question"]
 
-def hat(K, penalty):
+def hat(K, penalty, per_example=v["per_example"]):
+    penalty = penalty * len(K) if per_example else penalty
     return K @ np.linalg.inv(K + penalty * np.eye(len(K)))
 
 def paid(K, y, sigma, penalty):
@@ -235,7 +236,8 @@ def bill(K, y, sigma, penalty):
 ''',
             "solved and left out by hand": BILLS + '''
 def bill(K, y, sigma, penalty):
-    n, A = len(y), K + penalty * np.eye(len(y))
+    n, penalty = len(y), penalty * (len(y) if v["per_example"] else 1)
+    A = K + penalty * np.eye(n)
     if question == "risk":
         S = np.linalg.solve(A, np.column_stack([y, K]))
         return (penalty**2 * S[:, 0] @ S[:, 0] + sigma**2 * np.trace(S[:, 1:] @ S[:, 1:])) / n
@@ -249,9 +251,9 @@ def bill(K, y, sigma, penalty):
 ''',
         },
         wrong={
-            "penalty times n": BILLS + '''
+            "the other convention": BILLS + '''
 def bill(K, y, sigma, penalty):
-    return paid(K, y, sigma, penalty * len(y))
+    return paid(K, y, sigma, penalty / len(y) if v["per_example"] else penalty * len(y))
 ''',
             "sum for mean": BILLS + '''
 def bill(K, y, sigma, penalty):

@@ -78,18 +78,17 @@ def firsts(errors, tolerance):
                 out[o, s] = hits[0]
     return out
 
-def count(errors, price, tried, tolerances, seeds=v["seeds"], tuning=v["tuning"], censor=True, shift=0, unit=None):
+def count(errors, price, tried, tolerances, seeds=v["seeds"], tuning=v["tuning"], censor=True, unit=None, lead=v["lead"]):
     unit = price * (tried if tuning == "counted" else 1) if unit is None else unit
     last = np.array([np.flatnonzero(np.isfinite(e[0]))[-1] for e in errors])
     out = []
     for tolerance in tolerances:
-        steps = firsts(errors, tolerance) + shift
-        steps = {"median": np.median, "worst": np.max, "mean": np.mean, "best": np.min}[seeds](steps, axis=1)
+        steps = {"median": np.median, "worst": np.max, "best": np.min}[seeds](firsts(errors, tolerance), axis=1)
         cost = steps * unit
         w = cost.argmin()
-        cut = [unit[o] * last[o] < cost[w] for o in range(len(cost)) if np.isinf(cost[o])]
-        open_ = not np.isfinite(cost[w]) or (censor and any(cut))
-        out.append(-1 if open_ else w)
+        close = [lead * cost[w] > cost[o] for o in range(len(cost)) if o != w and np.isfinite(cost[o])]
+        cut = [lead * cost[w] > unit[o] * last[o] for o in range(len(cost)) if np.isinf(cost[o])]
+        out.append(-1 if not np.isfinite(cost[w]) or any(close) or (censor and any(cut)) else w)
     return np.array(out)
 '''
 
@@ -339,9 +338,10 @@ def verdict(errors, price, tried, tolerances):
     steps = np.sort(steps, axis=1)[:, -1 if v["seeds"] == "worst" else errors.shape[1] // 2]
     cost = steps * unit[:, None]
     ran = np.isfinite(errors[:, 0]).sum(1) - 1
-    bound = np.where(np.isinf(cost), (unit * ran)[:, None], np.inf).min(0)
-    cheapest = cost.min(0)
-    return np.where(np.isfinite(cheapest) & (bound >= cheapest), cost.argmin(0), -1)
+    winner, cheapest = cost.argmin(0), cost.min(0)
+    least = np.minimum(cost, np.where(np.isinf(cost), (unit * ran)[:, None], np.inf))
+    least[winner, np.arange(len(tolerances))] = np.inf
+    return np.where(np.isfinite(cheapest) & (least.min(0) >= v["lead"] * cheapest), winner, -1)
 ''',
         },
         wrong={
@@ -360,6 +360,10 @@ def verdict(errors, price, tried, tolerances):
             "the other seed": BILLS + '''
 def verdict(errors, price, tried, tolerances):
     return count(errors, price, tried, tolerances, seeds="median" if v["seeds"] == "worst" else "worst")
+''',
+            "no lead asked for": BILLS + '''
+def verdict(errors, price, tried, tolerances):
+    return count(errors, price, tried, tolerances, lead=1.0)
 ''',
             "the luckiest seed": BILLS + '''
 def verdict(errors, price, tried, tolerances):
