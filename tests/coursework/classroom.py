@@ -91,7 +91,7 @@ for top, folders, files in os.walk("/"):
     if top.startswith(("/proc", "/usr", "/dev")):
         folders[:] = []
     seen += [os.path.join(top, f) for f in files]
-found = [f for f in seen if any(w in f for w in (".secret", "items/", "gradebook", "90_demo", "90-demo.ipynb", "mutants"))]
+found = [f for f in seen if any(w in f for w in (".secret", "coursework/", "gradebook.db", "90_demo", "90-demo.ipynb"))]
 secret = [v for v in os.environ.values() if "SECRET" in v] + [k for k in os.environ if "SECRET" in k]
 for path in glob.glob("/proc/[0-9]*/environ"):
     try:
@@ -182,8 +182,8 @@ CLASS = (
     Pupil("in-the-grace", (20, 20, 10), RIGHT, late=10 / 1440),
     Pupil("empty", (0, 0, 0), {}, says="not attempted"),
     Pupil("copier", (0, 0, 10), RIGHT, _copied, says="altered"),  # hands in right0's notebook with right0's answers
-    Pupil("infinite", (20, 0, 10), _with(largest_solution="while True:\n    try:\n        while True: pass\n"
-                                         "    except BaseException: pass"), says="stopped"),
+    Pupil("infinite", (20, 0, 10), _with(largest_solution=(
+        "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass")), says="did not stop"),
     Pupil("hanging-function", (0, 20, 10), _with(weighted_mean_solution="def weighted_mean(x, w):\n    while True: pass"),
           says="out of time"),
     Pupil("memory", (20, 0, 10), _with(largest_solution="x = []\nwhile True: x.append(bytearray(10**8))"), says="MemoryError"),
