@@ -209,7 +209,7 @@ def _race(rng: np.random.Generator) -> tuple:
 
 
 def bill_reference(variant: dict[str, Any], errors: np.ndarray, price: np.ndarray, tried: np.ndarray,
-                   tolerances: np.ndarray) -> np.ndarray:
+                   tolerances: np.ndarray, caps: bool = True) -> np.ndarray:
     """Index of the cheapest optimizer at each tolerance, -1 where a cap or a lead too small leaves it open."""
     unit = np.asarray(price) * (tried if variant["tuning"] == "counted" else 1)
     spent = unit * (np.isfinite(errors).all(1).sum(-1) - 1)
@@ -218,7 +218,7 @@ def bill_reference(variant: dict[str, Any], errors: np.ndarray, price: np.ndarra
         hit = errors <= tolerance  # NaN is never a hit
         first = np.where(hit.any(-1), hit.argmax(-1), np.inf)
         cost = unit * (np.median(first, 1) if variant["seeds"] == "median" else first.max(1))
-        best, least = int(np.argmin(cost)), np.where(np.isfinite(cost), cost, spent)  # what each costs, at least
+        best, least = int(np.argmin(cost)), np.where(np.isfinite(cost) | (not caps), cost, spent)  # at least
         rivals = np.delete(least, best)
         winners.append(-1 if np.isinf(cost[best]) or (rivals < variant["lead"] * cost[best]).any() else best)
     return np.array(winners)
@@ -236,15 +236,21 @@ def _bill_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tupl
         race = _race(rng)
         verdict = bill_reference(variant, *race)
         others = [variant | {"seeds": s, "tuning": t} for s in ("median", "worst") for t in ("counted", "not counted")]
-        others = [bill_reference(o, *race) for o in others if o != variant] + [bill_reference(variant | {"lead": 1.0}, *race)]
+        others = [bill_reference(o, *race) for o in [*others, variant | {"lead": 1.0}] if o != variant]
+        others.append(bill_reference(variant, *race, caps=False))
         if (verdict < 0).any() and len(set(verdict[verdict >= 0])) >= 2 and all((o != verdict).any() for o in others):
             probes.append(race)
     return probes
 
 
 def _bill_compare(found: Any, expected: Any, variant: dict[str, Any], arguments: tuple) -> Score:
-    return close(0.0, 0.0, hint="Check in turn: the unit of cost, which seed speaks, what a run that was cut off had spent.")(
-        found, expected, variant, arguments)
+    """All verdicts of a race, or nothing: they are whole numbers."""
+    score = close(0.0, 0.0)(found, expected, variant, arguments)
+    if score.share < 1 and score.message.startswith("off by"):
+        wrong = int(np.sum(np.asarray(found, np.float64) != expected))
+        return Score(0.0, f"{wrong} of {len(expected)} verdicts on a hidden race are not those of the rules. Check in turn: "
+                          "the unit of cost, which seed speaks, what a run that was cut off had spent, the lead.")
+    return score
 
 
 # --- depth-bet --------------------------------------------------------------------------------------------------------
