@@ -90,6 +90,7 @@ seen = []
 for top, folders, files in os.walk("/"):
     if top.startswith(("/proc", "/usr", "/dev")):
         folders[:] = []
+    folders[:] = [f for f in folders if f != "site-packages" and not f.startswith("python3")]
     seen += [os.path.join(top, f) for f in files]
 found = [f for f in seen if any(w in f for w in (".secret", "coursework/", "gradebook.db", "90_demo", "90-demo.ipynb"))]
 secret = [v for v in os.environ.values() if "SECRET" in v] + [k for k in os.environ if "SECRET" in k]
@@ -186,7 +187,7 @@ CLASS = (
         "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass")), says="did not stop"),
     Pupil("hanging-function", (0, 20, 10), _with(weighted_mean_solution="def weighted_mean(x, w):\n    while True: pass"),
           says="out of time"),
-    Pupil("memory", (20, 0, 10), _with(largest_solution="x = []\nwhile True: x.append(bytearray(10**8))"), says="MemoryError"),
+    Pupil("memory", (20, 0, 10), _with(largest_solution="x = b'a' * 10**6\nwhile True: x += x"), says="MemoryError"),
     Pupil("memory-by-forks", (20, 0, 10), _with(largest_solution=(
         "import os, time\nfor _ in range(6): os.fork()\nx = b'a' * 500_000_000\ntime.sleep(20)")), says="memory"),
     Pupil("snoop", (20, 20, 10), RIGHT, _first(SNOOP)),
