@@ -187,7 +187,9 @@ CLASS = (
         "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass")), says="did not stop"),
     Pupil("hanging-function", (0, 20, 10), _with(weighted_mean_solution="def weighted_mean(x, w):\n    while True: pass"),
           says="out of time"),
-    Pupil("memory", (20, 0, 10), _with(largest_solution="x = b'a' * 10**6\nwhile True: x += x"), says="MemoryError"),
+    Pupil("memory", (20, 0, 10), _with(largest_solution=(
+        "try:\n    x = b'a' * 10**11\nexcept MemoryError:\n    print('refused at once')\n"
+        "x = []\nwhile True: x.append(bytearray(10**8))")), says="(<cell"),  # memory or the clock, whichever is first
     Pupil("memory-by-forks", (20, 0, 10), _with(largest_solution=(
         "import os, time\nfor _ in range(6): os.fork()\nx = b'a' * 500_000_000\ntime.sleep(20)")), says="memory"),
     Pupil("snoop", (20, 20, 10), RIGHT, _first(SNOOP)),

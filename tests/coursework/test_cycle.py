@@ -89,7 +89,8 @@ def test_a_submission_takes_its_time_and_no_more(out: Path, record_property, cap
 
 def test_what_the_hostile_ones_saw(out: Path) -> None:
     printed = {name: " ".join(c.get("printed", "") for c in result(out, name)["cells"]) for name in
-               ("snoop", "network", "deleter", "fork-bomb")}
+               ("snoop", "network", "deleter", "memory")}
+    assert "refused at once" in printed["memory"]
     assert "FOUND [] []" in printed["snoop"]
     assert "REACHED []" in printed["network"]
     assert "refused" in printed["deleter"] and "WROTE" not in printed["deleter"]
