@@ -17,11 +17,11 @@ export PYTHONPATH    := $(CURDIR)/code
 export JUPYTER_PLATFORM_DIRS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf epub test test-site lab notebooks ledger reference replicate lock clean
+.PHONY: help book pdf epub test test-site lab notebooks ledger reference replicate coursework test-coursework lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [SCALE=smoke|laptop|gpu] [SEED=n]"
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 # The environment is as the lock file says, or it is made so.
 $(READY): requirements.lock
@@ -65,9 +65,34 @@ reference: $(READY) ## run every chapter at gpu scale and write book/records (wa
 replicate: $(READY) ## run every chapter on five other seeds and keep the words in book/replications.json
 	@$(BIN)/python -m alchemy.cli replicate
 
+# nbgrader and its fifty packages are for instructors: an environment of their own.
+COURSE_VENV   ?= .venv-coursework
+COURSE_BIN    := $(COURSE_VENV)/bin
+COURSE_READY  := $(COURSE_VENV)/.installed
+COURSE_OUT    := _build/coursework
+ROSTER        ?= coursework/roster.csv
+SUBMITTED     ?= coursework/submitted
+KIT            = PYTHONPATH=$(CURDIR)/code:$(CURDIR) $(COURSE_BIN)/python -m coursework.kit
+KIT_OPTIONS    = --roster $(ROSTER) --out $(COURSE_OUT) $(if $(OVERLAY),--overlay $(OVERLAY))
+
+$(COURSE_READY): coursework/requirements.lock
+	@test -x $(COURSE_BIN)/python || $(PYTHON) -m venv $(COURSE_VENV)
+	@echo "Installing the environment of coursework/requirements.lock into $(COURSE_VENV) (once; a few minutes) ..."
+	@$(COURSE_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r coursework/requirements.lock
+	@touch $@
+
+coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (a folder or a zip), feedback, gradebook; OVERLAY=folder
+	@$(KIT) release $(KIT_OPTIONS)
+	@if [ -e $(SUBMITTED) ]; then $(KIT) grade $(KIT_OPTIONS) --submitted $(SUBMITTED) --workers $(JOBS) && \
+	  $(KIT) feedback $(KIT_OPTIONS) && $(KIT) export $(KIT_OPTIONS); \
+	  else echo "Nothing to grade: there is no $(SUBMITTED)."; fi
+
+test-coursework: $(COURSE_READY) ## the coursework's cycle with a class of thirty, hostile ones included
+	@$(COURSE_BIN)/python -m pytest tests/coursework -q
+
 lock: ## resolve requirements.txt anew into requirements.lock
 	@PYTHON=$(PYTHON) scripts/lock.sh
 
 clean: ## remove the site, the caches and the generated notebooks (not the environment)
 	rm -rf _build .pytest_cache .ruff_cache
-	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './$(COURSE_VENV)/*' -prune -exec rm -rf {} +

@@ -33,6 +33,7 @@ ROOMS = {
     "curvature": set(),
     "theory": set(),
     "survey": set(),
+    "assignment": set(),
     "records": {"claims", "stats"},
     "replications": {"claims", "records"},
     "chapter": {"scale", "claims", "records"},

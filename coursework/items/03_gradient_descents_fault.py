@@ -1,0 +1,324 @@
+"""Assignment 03: Levenberg and Marquardt from scratch, a rate with one hand tied, other stairs, a bill read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import integrate, optimize
+
+from coursework.kit.items import Item, Score, close
+
+# --- damped-steps -----------------------------------------------------------------------------------------------------
+
+MODELS = {
+    "decay": "p0 exp(-p1 t) + p2",
+    "wave": "p0 exp(-p1 t) cos(p2 t)",
+    "peak": "p0 exp(-(t - p1)^2 / (2 p2^2))",
+    "growth": "p0 / (1 + exp(-p1 (t - p2)))",
+}
+TRUTHS = {"decay": (2.0, 1.2, 0.5), "wave": (1.5, 0.4, 3.0), "peak": (2.0, 1.5, 0.5), "growth": (2.0, 2.5, 1.4)}
+
+
+def model(name: str, p: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values (n,) and Jacobian (n, 3)."""
+    a, b, c = p
+    if name == "decay":
+        e = np.exp(-b * t)
+        return a * e + c, np.stack([e, -a * t * e, np.ones_like(t)], 1)
+    if name == "wave":
+        e, co, si = np.exp(-b * t), np.cos(c * t), np.sin(c * t)
+        return a * e * co, np.stack([e * co, -a * t * e * co, -a * t * e * si], 1)
+    if name == "peak":
+        z = (t - b) / c
+        e = np.exp(-(z**2) / 2)
+        return a * e, np.stack([e, a * e * z / c, a * e * z**2 / c], 1)
+    s = 1 / (1 + np.exp(-b * (t - c)))
+    return a * s, np.stack([s, a * s * (1 - s) * (t - c), -a * s * (1 - s) * b], 1)
+
+
+def path(variant: dict[str, Any], t: np.ndarray, y: np.ndarray, start: np.ndarray, trials: int, nudge: float = 0.0,
+         always: bool = False) -> np.ndarray:
+    """Parameters before and after each trial, (trials + 1, 3). nudge: central differences of this size for the Jacobian."""
+    def at(p: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        f, J = model(variant["model"], p, t)
+        if nudge:
+            J = np.stack([(model(variant["model"], p + h, t)[0] - model(variant["model"], p - h, t)[0]) / (2 * nudge)
+                          for h in nudge * np.eye(3)], 1)
+        return f - y, J, float(np.sum((f - y) ** 2))
+
+    with np.errstate(all="ignore"):  # a trial may overflow: then it fails
+        return _walk(variant, at, np.array(start, float), int(trials), always)
+
+
+def _walk(variant: dict[str, Any], at: Callable, p: np.ndarray, trials: int, always: bool) -> np.ndarray:
+    """The rule of the exercise; at(p) -> residuals, Jacobian, sum of squares."""
+    damping, steps = float(variant["damping"]), [p]
+    r, J, cost = at(p)
+    for _ in range(trials):
+        M = J.T @ J
+        scale = np.diag(np.diag(M)) if variant["scaling"] == "diagonal" else np.eye(3)
+        proposal = p - np.linalg.solve(M + damping * scale, J.T @ r)
+        new = at(proposal)
+        if new[2] < cost or always:
+            p, (r, J, cost), damping = proposal, new, damping / variant["down"]
+        else:
+            damping *= variant["up"]
+        steps.append(p)
+    return np.array(steps)
+
+
+def _lm_data(name: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    truth = np.array(TRUTHS[name]) * rng.uniform(0.8, 1.25, 3)
+    t = np.sort(rng.uniform(0, 3, 25))
+    y = model(name, truth, t)[0] + 0.05 * rng.normal(size=25)
+    return t, y, truth * np.exp(rng.normal(0, 0.6, 3))
+
+
+def _lm_problem(variant: dict[str, Any], rng: np.random.Generator, trials: int = 20) -> tuple:
+    """A start from which the rules matter, each of them, and whose path does not hang by rounding."""
+    other = {"identity": "diagonal", "diagonal": "identity"}[variant["scaling"]]
+    rules = ({"down": 1.0}, {"down": 1.4 * variant["down"]}, {"up": 1.4 * variant["up"]}, {"scaling": other})
+    while True:
+        t, y, start = _lm_data(variant["model"], rng)
+        try:
+            steps = path(variant, t, y, start, trials)
+            if not (np.isfinite(steps).all() and np.abs(steps).max() < 20
+                    and np.allclose(steps, path(variant, t, y, start, trials, nudge=1e-5), rtol=1e-6, atol=1e-6)):
+                continue
+            changed = [path(variant | rule, t, y, start, trials) for rule in rules]
+        except np.linalg.LinAlgError:
+            continue
+        try:
+            changed.append(path(variant, t, y, start, trials, always=True))
+        except np.linalg.LinAlgError:
+            pass  # accepting everything ends in a singular matrix: it matters
+        if all(not np.abs(steps - c).max() < 0.02 for c in changed):
+            return t, y, start, trials
+
+
+def _lm_variant(rng: np.random.Generator) -> dict[str, Any]:
+    name = str(rng.choice(list(MODELS)))
+    rule = {"model": name, "formula": MODELS[name], "scaling": str(rng.choice(["identity", "diagonal"])),
+            "damping": float(rng.choice([0.003, 0.01])), "up": float(rng.choice([4, 6, 10])),
+            "down": float(rng.choice([2, 3, 5]))}
+    t, y, start, _ = _lm_problem(rule, rng)
+    return rule | {"t": t.round(4), "y": y.round(4), "start": start.round(3)}
+
+
+# --- one-hand-tied ----------------------------------------------------------------------------------------------------
+
+METHODS = {
+    "heavy ball": "x+ = x - eta g(x) + beta (x - x-)",
+    "Nesterov": "x+ = z - eta g(z), z = x + beta (x - x-)",
+    "late gradient": "x+ = x - eta g(x-): the gradient is one step old, no momentum",
+}
+
+
+def radius(method: str, beta: float, a: float) -> float:
+    """Larger modulus of the two roots, for eta times curvature = a."""
+    p, q = {"heavy ball": (1 + beta - a, beta), "Nesterov": ((1 + beta) * (1 - a), beta * (1 - a)),
+            "late gradient": (1.0, a)}[method]
+    root = np.sqrt(complex(p * p - 4 * q))
+    return float(max(abs(p + root), abs(p - root)) / 2)
+
+
+def rate_reference(variant: dict[str, Any], kappa: float) -> float:
+    """The best rate over the step: where both ends of the spectrum are equally slow (the radius falls, then rises)."""
+    name, beta = variant["method"], variant["beta"]
+
+    def tilt(log: float) -> float:
+        return radius(name, beta, np.exp(log)) - radius(name, beta, np.exp(log) / kappa)
+
+    low, high = np.log(1e-9), np.log(4.0)
+    if tilt(low) >= 0:
+        return radius(name, beta, np.exp(low))
+    if name == "heavy ball" and abs(tilt(np.log((1 + beta**0.5) ** 2 * (1 - 1e-12)))) < 1e-9:
+        return float(np.sqrt(beta))  # the window holds the whole spectrum
+    return radius(name, beta, np.exp(optimize.brentq(tilt, low, high, xtol=1e-14)) / kappa)
+
+
+def _rate_variant(rng: np.random.Generator) -> dict[str, Any]:
+    name = str(rng.choice(list(METHODS)))
+    return {"method": name, "formula": METHODS[name], "beta": float(rng.choice([0.5, 0.7, 0.8, 0.9]))}
+
+
+def _rate_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
+    """Two condition numbers that the heavy ball's window would hold, four that it would not."""
+    root = variant["beta"] ** 0.5
+    window = ((1 + root) / (1 - root)) ** 2
+    return [(float(window * f),) for f in (*rng.uniform(0.2, 0.7, 2), *np.exp(rng.uniform(0.5, 4, 4)))]
+
+
+def _rate_compare(found: Any, expected: Any, variant: dict[str, Any], arguments: tuple) -> Score:
+    """The gap 1 - rate to one per cent: a search over a grid of steps may pass."""
+    hint = "Plot the modulus of both roots against eta times curvature; the worst curvature is at an end of the spectrum."
+    try:
+        gap = 1 - np.asarray(found, np.float64)
+    except (TypeError, ValueError):
+        return Score(0.0, f"the answer is a {type(found).__name__}; expected a number.")
+    return close(0.01, hint=hint)(gap, 1 - expected, variant, arguments)
+
+
+# --- other-stairs -----------------------------------------------------------------------------------------------------
+
+STAIRS = ("three layers", "four layers", "weight decay", "lopsided")
+
+
+def stairs_reference(variant: dict[str, Any], s: float, start: float) -> float:
+    """Steps until half of what the mode will be, under gradient flow."""
+    eta, kind = variant["eta"], variant["kind"]
+    if kind == "weight decay":
+        left = s - variant["gamma"]
+        return float(np.log(left / start**2 - 1) / (4 * eta * left))
+    if kind == "lopsided":
+        return float(integrate.quad(lambda u: 1 / (2 * eta * np.hypot(start**2, 2 * u) * (s - u)), 0, s / 2)[0])
+    n = 3 if kind == "three layers" else 4
+    return float(integrate.quad(lambda a: 1 / (2 * eta * a ** (n - 1) * (s - a**n)), start, (s / 2) ** (1 / n), limit=200)[0])
+
+
+def _stairs_variant(rng: np.random.Generator) -> dict[str, Any]:
+    return {"kind": str(rng.choice(STAIRS)), "eta": float(rng.choice([2e-4, 3e-4, 5e-4])),
+            "gamma": float(rng.choice([0.2, 0.3, 0.4]))}
+
+
+def _stairs_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
+    low, high = {"lopsided": (0.5, 1.4), "weight decay": (0.05, 0.15)}.get(variant["kind"], (0.2, 0.4))
+    return [(float(s), float(a)) for s, a in zip(rng.uniform(0.7, 2.5, 6), rng.uniform(low, high, 6), strict=True)]
+
+
+# --- the-bill ---------------------------------------------------------------------------------------------------------
+
+
+def _race(rng: np.random.Generator) -> tuple:
+    """Errors (optimizer, seed, step), NaN after the last step; the price of a step; settings tried; tolerances."""
+    ran = np.array([300, 300, 60, 25]) + rng.integers(0, 20, 4)
+    price = np.array([1.0, 1.5, float(rng.integers(5, 10)), float(rng.integers(25, 60))])
+    tried = rng.permutation([2, 4, 8, 12])
+    order = rng.permutation(4)
+    errors = np.full((4, 7, ran.max() + 1), np.nan)
+    speed = np.array([0.03, 0.05, 0.3, 1.2]) * np.exp(rng.normal(0, 0.4, 4))
+    floor = 10.0 ** -np.array([rng.uniform(1, 4), rng.uniform(2, 6), rng.uniform(4, 9), 14.0])
+    for o in range(4):
+        time = np.arange(ran[o] + 1)
+        for seed in range(7):
+            e = np.exp(-speed[o] * np.exp(rng.normal(0, 0.35)) * time) + floor[o] * np.exp(rng.normal(0, 1))
+            errors[o, seed, :ran[o] + 1] = e * np.exp(0.15 * rng.normal(size=len(time)) * (time > 0))
+    return errors[order], price[order], tried, 10.0 ** -np.arange(0.5, 9, 1.0)
+
+
+def bill_reference(variant: dict[str, Any], errors: np.ndarray, price: np.ndarray, tried: np.ndarray,
+                   tolerances: np.ndarray, caps: bool = True) -> np.ndarray:
+    """Index of the cheapest optimizer at each tolerance, -1 where a cap or a lead too small leaves it open."""
+    unit = np.asarray(price) * (tried if variant["tuning"] == "counted" else 1)
+    spent = unit * (np.isfinite(errors).all(1).sum(-1) - 1)
+    winners = []
+    for tolerance in tolerances:
+        hit = errors <= tolerance  # NaN is never a hit
+        first = np.where(hit.any(-1), hit.argmax(-1), np.inf)
+        cost = unit * (np.median(first, 1) if variant["seeds"] == "median" else first.max(1))
+        best, least = int(np.argmin(cost)), np.where(np.isfinite(cost) | (not caps), cost, spent)  # at least
+        rivals = np.delete(least, best)
+        winners.append(-1 if np.isinf(cost[best]) or (rivals < variant["lead"] * cost[best]).any() else best)
+    return np.array(winners)
+
+
+def _bill_variant(rng: np.random.Generator) -> dict[str, Any]:
+    return {"seeds": str(rng.choice(["median", "worst"])), "tuning": str(rng.choice(["counted", "not counted"])),
+            "lead": float(rng.choice([1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5]))}
+
+
+def _bill_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
+    """Races in which the rules matter: some verdicts open, two winners, and other readings lead elsewhere."""
+    probes = []
+    while len(probes) < 5:
+        race = _race(rng)
+        verdict = bill_reference(variant, *race)
+        others = [variant | {"seeds": s, "tuning": t} for s in ("median", "worst") for t in ("counted", "not counted")]
+        others = [bill_reference(o, *race) for o in [*others, variant | {"lead": 1.0}] if o != variant]
+        others.append(bill_reference(variant, *race, caps=False))
+        if (verdict < 0).any() and len(set(verdict[verdict >= 0])) >= 2 and all((o != verdict).any() for o in others):
+            probes.append(race)
+    return probes
+
+
+def _bill_compare(found: Any, expected: Any, variant: dict[str, Any], arguments: tuple) -> Score:
+    """All verdicts of a race, or nothing: they are whole numbers."""
+    score = close(0.0, 0.0)(found, expected, variant, arguments)
+    if score.share < 1 and score.message.startswith("off by"):
+        wrong = int(np.sum(np.asarray(found, np.float64) != expected))
+        return Score(0.0, f"{wrong} of {len(expected)} verdicts on a hidden race are not those of the rules. Check in turn: "
+                          "the unit of cost, which seed speaks, what a run that was cut off had spent, the lead.")
+    return score
+
+
+# --- depth-bet --------------------------------------------------------------------------------------------------------
+
+
+def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
+    return {"kappa": float(rng.choice([10.0, 100.0, 1e4])), "width": int(rng.choice([6, 8, 10])), "steps": 1500,
+            "rates": [0.01, 0.03, 0.06], "seed": int(rng.integers(1, 10_000))}
+
+
+def final_errors(variant: dict[str, Any], depth: int, seeds: int = 9) -> np.ndarray:
+    """Relative squared error after gradient descent at each seed's best rate, (seeds,)."""
+    w, rates = int(variant["width"]), np.asarray(variant["rates"])
+    rng = np.random.default_rng([int(variant["seed"]), 0])  # the same targets at each depth
+    U, V = (np.linalg.qr(rng.standard_normal((seeds, n, 6)))[0] for n in (10, 6))
+    s = variant["kappa"] ** -np.linspace(0, 1, 6)
+    A = np.repeat(((U * s) @ V.swapaxes(1, 2))[:, None], len(rates), 1)
+    rng = np.random.default_rng([int(variant["seed"]), depth])
+    shapes = [(10, w), *[(w, w)] * (depth - 2), (w, 6)]
+    W = [np.repeat(rng.standard_normal((seeds, 1, *shape)) / shape[1] ** 0.5, len(rates), 1) for shape in shapes]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(int(variant["steps"])):
+            right = [W[-1]]
+            for m in W[-2:0:-1]:
+                right.insert(0, m @ right[0])  # right[i]: product of W[i + 1:]
+            slope, moved = 2 * rates[:, None, None] * (W[0] @ right[0] - A), []
+            for i, m in enumerate(W):
+                moved.append(m - (slope @ right[i].swapaxes(2, 3) if i < depth - 1 else slope))
+                slope = m.swapaxes(2, 3) @ slope
+            W = moved
+        product = W[0]
+        for m in W[1:]:
+            product = product @ m
+        error = ((product - A) ** 2).sum((2, 3)) / (A**2).sum((2, 3))
+    return np.where(np.isfinite(error), error, np.inf).min(1)
+
+
+def bet_reference(variant: dict[str, Any]) -> float:
+    """log10 of the error of three layers over that of two, median over seeds."""
+    return float(np.median(np.log10(final_errors(variant, 3) / final_errors(variant, 2))))
+
+
+ITEMS = [
+    Item(
+        "gradient-descents-fault/damped-steps", 14, "function", "fit", _lm_variant,
+        lambda variant, rng: [_lm_problem(variant, rng) for _ in range(4)], path,
+        close(1e-4, 1e-4, hint="Check one trial by hand: which Jacobian, which damping, and what does a failure do to both?"),
+        tolerance="Over 20 variants, four problems each, analytic and central differences, normal equations and least squares "
+        "differ by 1e-7 of the parameters' unit; hidden problems are drawn so that each rule, broken, moves the path "
+        "by 2e-2.",
+    ),
+    Item(
+        "gradient-descents-fault/one-hand-tied", 12, "function", "rate", _rate_variant, _rate_probes, rate_reference,
+        _rate_compare,
+        tolerance="Over 20 variants, six condition numbers each, a derivation and a refined search differ by 3e-8 of the gap, "
+        "and a grid of 1,500 steps without refinement by 6e-3.",
+    ),
+    Item(
+        "gradient-descents-fault/other-stairs", 12, "function", "half_time", _stairs_variant, _stairs_probes, stairs_reference,
+        close(0.02, hint="Run gradient descent on one mode, two or more numbers, and count the steps."),
+        tolerance="Over 20 variants, six modes each, the flow and steps of gradient descent that were counted differ by 1.6e-3; "
+        "the tolerance allows for coarser integrals.",
+    ),
+    Item(
+        "gradient-descents-fault/the-bill", 12, "function", "verdict", _bill_variant, _bill_probes, bill_reference, _bill_compare,
+        tolerance="Deterministic: over 20 variants, five races each, two programs give the same verdicts.",
+    ),
+    Item("gradient-descents-fault/depth-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
+         tolerance="None: the bet is scored against the ratio as it is measured."),
+    Item("gradient-descents-fault/essay", 45, "essay"),
+]

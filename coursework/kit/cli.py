@@ -1,0 +1,173 @@
+"""The instructor's command: release, grade, feedback, export, status.
+
+    python -m coursework.kit release --roster coursework/roster.csv
+    python -m coursework.kit grade --submitted coursework/submitted --workers 2
+    python -m coursework.kit feedback
+    python -m coursework.kit export
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from tqdm import tqdm
+
+from coursework.kit import course as courses
+from coursework.kit import variants
+from coursework.kit.course import Course, CourseError
+from coursework.kit.sandbox import Limits, NoSandbox, engine
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Slugs = Annotated[list[str] | None, typer.Argument(help="Assignments such as 01-alchemy; all if none.")]
+Roster = Annotated[Path, typer.Option(help="CSV with the columns student,name,email.")]
+Named = Annotated[str, typer.Option("--students", help="Names instead of a roster: ada,bob.")]
+Overlay = Annotated[Path | None, typer.Option(help="Folder whose source/, items/, course.toml replace or add.")]
+Out = Annotated[Path, typer.Option(help="Where everything is written.")]
+Root = Annotated[Path, typer.Option(hidden=True)]
+
+ROSTER, SUBMITTED, OUT = courses.ROOT / "roster.csv", courses.ROOT / "submitted", Path("_build/coursework")
+
+
+@dataclass(frozen=True)
+class Session:
+    """What each command works on."""
+
+    course: Course
+    slugs: list[str]
+    people: list[Any]
+
+
+def _fail(message: object) -> typer.Exit:
+    typer.secho(f"coursework: {message}", fg="red", err=True)
+    return typer.Exit(1)
+
+
+def _session(slugs: list[str] | None, roster: Path, named: str, overlay: Path | None, root: Path) -> Session:
+    """The course and the class; ends with a message where either is not in order."""
+    try:
+        from coursework.kit import release
+    except ModuleNotFoundError as error:
+        raise _fail(f"{error}; the coursework has an environment of its own: run `make coursework`.") from error
+    try:
+        course = courses.load(overlay, root)
+        for slug in slugs or []:
+            course.source(slug)
+        found = slugs or course.slugs()
+        if not found:
+            raise CourseError(f"there is no assignment in {root / 'source'}.")
+        return Session(course, found, release.students(roster, named))
+    except CourseError as error:
+        raise _fail(error) from error
+
+
+def _secret(*, create: bool) -> bytes:
+    try:
+        return variants.secret(create=create)
+    except variants.SecretError as error:
+        raise _fail(error) from error
+
+
+@app.command()
+def release(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
+            root: Root = courses.ROOT) -> None:
+    """Write each student's notebooks to OUT/release/STUDENT/."""
+    session = _session(slugs, roster, named, overlay, root)
+    from coursework.kit import release as releases
+
+    total, folder = len(session.slugs) * len(session.people), out / "release"
+    try:
+        written = list(tqdm(releases.write(session.course, session.slugs, session.people, _secret(create=True), folder),
+                            total=total, desc="release", disable=None))
+    except CourseError as error:
+        raise _fail(error) from error
+    typer.echo(f"{len(written)} notebooks for {len(session.people)} students in {folder}")
+
+
+@app.command()
+def grade(
+    slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
+    root: Root = courses.ROOT,
+    submitted: Annotated[Path, typer.Option(help="Folder STUDENT/ASSIGNMENT.ipynb, or a Gradescope zip.")] = SUBMITTED,
+    workers: Annotated[int, typer.Option(min=1, help="Submissions at a time.")] = 1,
+    no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run students' code with your own rights. Do not.")] = False,
+) -> None:
+    """Grade what is handed in; what is graded already is kept, so an interrupted run goes on where it stopped."""
+    session = _session(slugs, roster, named, overlay, root)
+    from coursework.kit import grade as grading
+    from coursework.kit import gradebook, inputs
+
+    secret, limits = _secret(create=False), Limits(**session.course.settings.get("limits", {}))
+    try:
+        image = session.course.settings.get("sandbox", {}).get("image", "")
+        confined = engine(image, confined=not no_sandbox)
+        notes: list[str] = []
+        if submitted.is_file():
+            notes = inputs.gradescope(submitted, out / "submitted", session.slugs, session.people)
+            submitted = out / "submitted"
+        jobs, more = inputs.folder(submitted, session.slugs, session.people)
+    except (CourseError, NoSandbox) as error:
+        raise _fail(error) from error
+    if no_sandbox:
+        typer.secho("No sandbox: the submissions run with your rights and can read the secret.", fg="red", err=True)
+    for note in notes + more:
+        typer.secho(note, fg="yellow", err=True)
+    failed = []
+    for job, error in tqdm(grading.grade(jobs, session.course, secret, out, limits, confined, workers), total=len(jobs),
+                           desc="grade", disable=None):
+        if error:
+            failed.append(f"{job.student}/{job.slug}: {error}")
+    gradebook.sync(session.course, out, session.slugs, session.people, secret)
+    typer.echo(f"{len(jobs) - len(failed)} of {len(jobs)} submissions graded, in {confined[0]}; results in {out / 'results'}")
+    if failed:
+        raise _fail("not graded, through no fault of the students':\n  " + "\n  ".join(failed) +
+                    "\nMend this and run the same command: the others are kept.")
+
+
+@app.command()
+def feedback(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
+             root: Root = courses.ROOT) -> None:
+    """Write OUT/feedback/STUDENT/ASSIGNMENT.html, with what readers gave for the essays."""
+    session = _session(slugs, roster, named, overlay, root)
+    from coursework.kit import feedback as pages
+
+    written = list(tqdm(pages.write(session.course, out, session.slugs, session.people), desc="feedback", disable=None))
+    typer.echo(f"{len(written)} pages in {out / 'feedback'}")
+
+
+@app.command()
+def export(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
+           root: Root = courses.ROOT) -> None:
+    """Write gradebook.csv, canvas.csv and moodle.csv to OUT."""
+    session = _session(slugs, roster, named, overlay, root)
+    from coursework.kit import gradebook
+
+    for path in gradebook.export(session.course, out, session.slugs, session.people):
+        typer.echo(path)
+
+
+@app.command()
+def status(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
+           root: Root = courses.ROOT) -> None:
+    """What is released, graded, and waiting for a reader."""
+    session = _session(slugs, roster, named, overlay, root)
+    from coursework.kit import gradebook
+
+    made = {slug: [ln for ln in gradebook.lines(session.course, out, [slug], session.people) if ln.score is not None]
+            for slug in session.slugs}
+    for slug, lines in made.items():
+        released = sum((out / "release" / s.id / f"{slug}.ipynb").is_file() for s in session.people)
+        waiting = sum(line.pending > 0 for line in lines)
+        typer.echo(f"{slug:32} released {released:4}  graded {len(lines):4}  essays waiting {waiting:4}")
+    try:
+        typer.echo(f"sandbox: {engine(session.course.settings.get('sandbox', {}).get('image', ''))[0]}")
+    except NoSandbox as error:
+        typer.echo(f"sandbox: none ({error})")
+    if os.environ.get(variants.VARIABLE):
+        typer.echo(f"secret: the variable {variants.VARIABLE}")
+    else:
+        typer.echo(f"secret: {variants.SECRET_FILE}" + ("" if variants.SECRET_FILE.exists() else " (not made yet)"))

@@ -1,0 +1,86 @@
+"""Every auto-graded item of the coursework, against wrong solutions that it must reject and right ones that it must pass.
+
+The score is printed at the end of the run and written to _build/coursework/mutation.json (tests/conftest.py).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from coursework.kit import course as courses
+from coursework.kit import mutation, variants
+from coursework.kit.items import Item, Score
+
+COURSE = courses.load()
+CASES = mutation.cases(COURSE)
+DEMO = courses.load(root=Path(__file__).parent / "coursework" / "demo")
+SLOWEST = 5.0  # seconds to grade an item once
+
+
+@pytest.mark.parametrize(("slug", "item"), CASES, ids=[item.id for _, item in CASES])
+def test_wrong_solutions_are_rejected_and_right_ones_pass(
+    slug: str, item: Item, record_property: Callable[[str, object], None],
+) -> None:
+    suite = COURSE.suites(slug).get(item.id)
+    assert suite is not None, f"{item.id} has no suite in coursework/mutants/{slug.replace('-', '_')}.py"
+    assert len(suite.wrong) >= 5, f"{item.id}: expected at least five wrong solutions, found {len(suite.wrong)}"
+    assert len(suite.right) >= 2, f"{item.id}: expected at least two right solutions, found {len(suite.right)}"
+    found = mutation.outcomes(COURSE, slug, item, suite)
+    record_property("mutation", json.dumps([asdict(o) for o in found]))
+    bad = [f"{'right' if o.right else 'wrong'} solution {o.solution!r} of {o.student} got {o.share:.2f}: {o.message}"
+           for o in found if not o.good]
+    assert bad == []
+    slow = {o.solution: round(o.seconds, 1) for o in found if o.right and o.seconds > SLOWEST}
+    assert slow == {}, f"{item.id} takes longer to grade than {SLOWEST:g} s"
+
+
+@pytest.mark.parametrize(("slug", "item"), CASES, ids=[item.id for _, item in CASES])
+def test_variants_differ_and_repeat(slug: str, item: Item) -> None:
+    people = mutation.STUDENTS
+    drawn = [json.dumps(variants.draw(item, mutation.SECRET, "c", s), sort_keys=True) for s in people]
+    again = [json.dumps(variants.draw(item, mutation.SECRET, "c", s), sort_keys=True) for s in people]
+    assert drawn == again
+    assert len(set(drawn)) > 1, f"{item.id}: {len(people)} students all get the same variant"
+    other = [json.dumps(variants.draw(item, b"another course's secret", "c", s), sort_keys=True) for s in people]
+    assert drawn != other, f"{item.id}: another secret draws the same variants"
+
+
+@pytest.mark.parametrize("item", [item for slug in COURSE.slugs() for item in COURSE.items(slug)], ids=lambda i: i.id)
+def test_every_item_says_where_its_tolerance_comes_from(item: Item) -> None:
+    if item.kind in ("function", "value"):
+        assert len(item.tolerance) > 20 and "TOLERANCE" not in item.tolerance, f"{item.id}: {item.tolerance!r}"
+
+
+def test_the_demonstrations_suites_hold() -> None:
+    """The runner itself: on a small course that needs no chapter."""
+    begun = time.perf_counter()
+    found = [o for slug, item in mutation.cases(DEMO)
+             for o in mutation.outcomes(DEMO, slug, item, DEMO.suites(slug)[item.id])]
+    made = mutation.summary(found)
+    assert made["failures"] == []
+    assert (made["killed"], made["mutants"], made["passed"], made["right"]) == (10, 10, 4, 4)
+    assert time.perf_counter() - begun < 60
+
+
+def test_a_mutant_that_is_not_caught_is_reported() -> None:
+    """A grader without teeth: everything passes, so nothing is killed."""
+    from dataclasses import replace
+
+    item = replace(DEMO.items("90-demo")[0], compare=lambda *_: Score(1.0, "right."))
+    found = mutation.outcomes(DEMO, "90-demo", item, DEMO.suites("90-demo")[item.id], students=("ada",))
+    made = mutation.summary(found)
+    assert made["killed"] == 0 and made["mutants"] == 5 and len(made["failures"]) == 5
+
+
+def test_a_solution_that_hangs_is_stopped() -> None:
+    from dataclasses import replace
+
+    item = replace(DEMO.items("90-demo")[0], seconds=0.3)
+    score = mutation.run(DEMO, "90-demo", item, "def weighted_mean(x, w):\n    while True: pass", "ada")
+    assert score.share == 0 and "longer" in score.message
