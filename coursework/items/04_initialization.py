@@ -340,7 +340,7 @@ ITEMS = [
          lambda variant, rng: [tuple(map(int, row)) for row in _layers(rng, 8)], growth_reference,
          close(1e-3, hint="Plot measured deviation over the right one against each of kernel, channels and groups in turn."),
          tolerance="Over 24 students' variants a list of suspects and a regression on the logs agree to 1e-15; 0.1 % "
-                   "is far below the nearest two suspects (a tenth apart)."),
+                   "is far below the distance of two suspects."),
     Item("initialization/linear-net", 10, "function", "log_length", _linear_variant, _linear_probes, linear_reference,
          close(1e-3, 1e-6,
                hint="Simulate ten thousand nets of widths 4, 3, 5 and compare the mean and the variance of the logs."),

@@ -286,6 +286,7 @@ ITEMS = [
     Item("lstm/survivors", 5, "prediction",
          variant=lambda rng: {"width": int(rng.choice([4, 8, 16, 32])), "lag": int(rng.choice([20, 40, 60])),
                               "seed": int(rng.integers(1, 10_000))},
-         reference=survivors_reference, tolerance="The result is recomputed exactly; over 24 students' variants it lies between 0 and 93 per cent."),
+         reference=survivors_reference,
+         tolerance="The result is recomputed exactly; over 24 students' variants it lies between 0 and 93 per cent."),
     Item("lstm/essay", 45, "essay"),
 ]

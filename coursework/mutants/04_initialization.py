@@ -219,6 +219,9 @@ from scipy.integrate import quad
 mine = work["linear-net"]
 
 
+known = {}  # widths come again
+
+
 def moments(density, low, high):
     first, second = (quad(lambda y, p=p: y**p * density(y), low, high, epsabs=1e-11, limit=400)[0] for p in (1, 2))
     return first, second - first**2
@@ -229,7 +232,9 @@ def log_length(widths, kind):
     for n, m in zip(map(int, widths[:-1]), map(int, widths[1:])):
         shift = 2 * np.log(mine["gain"]) - (np.log(m / n) if mine["length"] == "mean of squares" else 0)
         if kind == "gaussian":  # of log chi^2
-            first, spread = moments(lambda y: np.exp(y + stats.chi2.logpdf(np.exp(y), m)), -60, 6)
+            if m not in known:
+                known[m] = moments(lambda y: np.exp(y + stats.chi2.logpdf(np.exp(y), m)), -60, 6)
+            first, spread = known[m]
             shift -= np.log({"fan in": n, "fan out": m, "both": (n + m) / 2}[mine["fan"]])
         elif m < n:
             first, spread = moments(lambda y: np.exp(y + stats.beta.logpdf(np.exp(y), m / 2, (n - m) / 2)), -60, -1e-14) if n - m > 1 else (None, None)
