@@ -271,7 +271,7 @@ ITEMS = [
     Item("batch-normalization/equal-loss", 12, "function", "compared", _equal_variant,
          lambda variant, rng: [_curves(variant, rng) for _ in range(5)], equal_reference,
          close(0.0, 2e-3,
-               hint="Draw one seed of each arm with its crossing; then look at a seed that wobbles and at one that never arrives."),
+               hint="Draw one seed of each arm with its crossing; then a seed that wobbles, and one that never arrives."),
          tolerance="Over 24 students' variants two ways of interpolating agree to 1e-15; 0.002 is for curves read in "
                    "single precision."),
     Item("batch-normalization/company", 12, "function", "exhibit", _company_variant,

@@ -242,7 +242,8 @@ ITEMS = [
          "float32 by 4e-7; over 40 "
          "variants the nearest other form or mask is off by 3e-3 of the longest way."),
     Item("adam/drift", 13, "function", "drift", _drift_variant, _drift_probes, drift_reference,
-         close(1e-5, 1e-6, hint="Is the start forgotten at the longest memory? Which v does your method divide by, on which day?"),
+         close(1e-5, 1e-6, hint="Is the start forgotten at the longest memory? Which v does your method divide by, on "
+         "which day?"),
          tolerance="Over 24 students, nine roads each, geometric series, a fixed point and two million simulated days "
          "differ by at most 1e-9, relative."),
     Item("adam/best-of-k", 12, "function", "best_of", _best_variant, _best_probes, best_reference,

@@ -242,7 +242,8 @@ def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def bet_reference(variant: dict[str, Any]) -> float:
-    """Per cent of claims 'mean at most the truth' that Student's 95 % interval calls held, seeds lognormal, truth on the border."""
+    """Per cent of claims 'mean at most the truth' that Student's 95 % interval calls held, seeds lognormal, truth on "
+         "the border."""
     n, sigma = int(variant["seeds"]), float(variant["sigma"])
     x = np.random.default_rng(int(variant["stream"])).lognormal(0.0, sigma, (int(variant["claims"]), n)) - np.exp(sigma**2 / 2)
     high = x.mean(1) + stats.t.ppf(0.975, n - 1) * x.std(1, ddof=1) / np.sqrt(n)
@@ -251,13 +252,16 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 ITEMS = [
     Item("ledger/impatient-judge", 12, "function", "chance", _judge_variant, _judge_probes, judge_reference,
-         close(0.0, 0.008, hint="Simulate claims seed by seed, look where the variant looks, and stop at the first decided word."),
-         tolerance="The standard deviation of 100,000 simulated claims against the reference's 150,000 is at most 2.1e-3 by the binomial law; the "
+         close(0.0, 0.008, hint="Simulate claims seed by seed, look where the variant looks, and stop at the first "
+         "decided word."),
+         tolerance="The standard deviation of 100,000 simulated claims against the reference's 150,000 is at most "
+         "2.1e-3 by the binomial law; the "
          "tolerance is nearly four of them."),
     Item("ledger/forecaster", 12, "function", "p_value", _forecaster_variant,
          lambda variant, rng: [_bets(rng, variant["charge"]) for _ in range(6)], forecaster_reference,
          close(1e-6, 1e-9, hint="Two bets, by hand: with which probabilities do none, one and both of them hit?"),
-         tolerance="Deterministic: convolution and Fourier inversion agree to rounding; the tolerance is far below any other rule's distance."),
+         tolerance="Over 24 students, six records each, convolution and Fourier inversion agree to 7e-14; the tolerance is far below "
+         "any other rule's distance."),
     Item("ledger/words-of-a-family", 12, "function", "survives", _family_variant, _family_probes, family_reference,
          close(0.0, 1e-9, hint="First recover the standard error from one interval; then one claim's p-value; then the family."),
          tolerance="Deterministic: walking the ranks and adjusted p-values give the same words."),

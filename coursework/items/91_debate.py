@@ -53,8 +53,9 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 ITEMS = [
     Item("debate/shift", 20, "function", "shift", _variant, lambda variant, rng: [_audience(rng) for _ in range(5)], shift_reference,
-         close(1e-6, 1e-9, hint="Flip the signs of all shifts in every way; count the sums at least as extreme, your own included."),
-         tolerance="Deterministic: enumeration by products and by bits agree to rounding for every student tried."),
+         close(1e-6, 1e-9, hint="Flip the signs of all shifts in every way; count the sums at least as extreme, your "
+         "own included."),
+         tolerance="Over 24 students, five audiences each, enumerations by products and by bits agree to 4e-16."),
     Item("debate/noise-bet", 10, "prediction", variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the rate as it is measured."),
     Item("debate/steelman", 25, "essay"),

@@ -13,14 +13,14 @@ def _function(name: str, arguments: str) -> Callable[[str], str]:
 ENDS = '''
 v = work["ends-of-the-spectrum"]
 h, largest = int(v["hidden"]), v["question"] == "largest"
-phi = {"tanh": jnp.tanh, "softplus": jax.nn.softplus, "sine": jnp.sin}[v["activation"]]
+phi = {"tanh": jnp.tanh, "arctan": jnp.arctan, "sine": jnp.sin}[v["activation"]]
 
 def loss(w, x, y, phi=phi):
     W, a = w[:h * x.shape[1]].reshape(h, x.shape[1]), w[h * x.shape[1]:]
     return 0.5 * jnp.mean((phi(x @ W.T) @ a - y) ** 2)
 
-slope = {"tanh": lambda z: 1 - np.tanh(z)**2, "softplus": lambda z: 1 / (1 + np.exp(-z)), "sine": np.cos}[v["activation"]]
-value = {"tanh": np.tanh, "softplus": lambda z: np.logaddexp(0, z), "sine": np.sin}[v["activation"]]
+slope = {"tanh": lambda z: 1 - np.tanh(z)**2, "arctan": lambda z: 1 / (1 + z**2), "sine": np.cos}[v["activation"]]
+value = {"tanh": np.tanh, "arctan": np.arctan, "sine": np.sin}[v["activation"]]
 
 def gradient(w, x, y):
     W, a = w[:h * x.shape[1]].reshape(h, -1), w[h * x.shape[1]:]
@@ -231,11 +231,6 @@ def moment(trace):
             "the visible moment": TRACES + 'a = moments(v["trace"])[which]\n' + _moment("a"),
             "counted backwards": TRACES + _moment("len(trace) - moments(trace)[which]"),
             "fraction of the run": TRACES + _moment("moments(trace)[which] / len(trace)"),
-            "drift left in": TRACES + '''
-def moment(trace):
-    x = np.abs(trace - np.mean(trace))
-    return float({"onset": np.argmin(x), "peak": np.argmax(np.diff(x)), "return": np.argmax(trace)}[which])
-''',
             "units of ten steps": TRACES + _moment("moments(trace)[which] / 10"),
         },
     ),

@@ -1,0 +1,358 @@
+"""Assignment 04: a map for a layer that the chapter does not have, a wrong fan, a product of matrices, a control."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from scipy import special, stats
+from scipy.optimize import brentq
+
+from coursework.kit.items import Item, Score, close
+
+# --- signal and reach: an activation of scale a, and one change of the layer --------------------------------------------
+
+ACTIVATIONS = ("sine", "algebraic", "arctan", "clipped")
+CHANGES = ("dropout", "damped skip", "private noise")
+GRID = np.linspace(-9, 9, 361)  # the trapezoid rule on analytic functions times a Gaussian: error below 1e-10
+GAUSS = np.exp(-(GRID**2) / 2) * (GRID[1] - GRID[0]) / np.sqrt(2 * np.pi)
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(300)
+
+
+def phi(kind: str, a: float, z: np.ndarray) -> np.ndarray:
+    """The four activations; each has slope 1 at 0 and bends at the scale a."""
+    z = np.asarray(z, np.float64) / a
+    return a * {"sine": np.sin, "algebraic": lambda x: x / np.sqrt(1 + x**2), "arctan": np.arctan,
+                "clipped": lambda x: np.clip(x, -1, 1)}[kind](z)
+
+
+def slope(kind: str, a: float, z: np.ndarray) -> np.ndarray:
+    z = np.asarray(z, np.float64) / a
+    return {"sine": np.cos, "algebraic": lambda x: (1 + x**2) ** -1.5, "arctan": lambda x: 1 / (1 + x**2),
+            "clipped": lambda x: 1.0 * (np.abs(x) < 1)}[kind](z)
+
+
+def _plane(f: Any, q: float, c: float) -> float:
+    """E f(sqrt(q) u) f(sqrt(q) v) for standard normals of correlation c, f smooth."""
+    root = np.sqrt(q)
+    inner = f(root * (c * GRID[:, None] + np.sqrt(1 - c**2) * GRID)) @ GAUSS
+    return float((f(root * GRID) * inner) @ GAUSS)
+
+
+def _box(t: float, c: float) -> float:
+    """Probability that two standard normals of correlation c both lie in [-t, t]."""
+    if c >= 1:
+        return float(2 * stats.norm.cdf(t) - 1)
+    s, u = np.sqrt(1 - c**2), t * NODES
+    inner = special.ndtr((t - c * u) / s) - special.ndtr((-t - c * u) / s)
+    return float(t * (WEIGHTS * stats.norm.pdf(u) * inner).sum())
+
+
+def pair(kind: str, a: float, q: float, c: float) -> float:
+    """E phi(u) phi(v), variances q, correlation c."""
+    if kind == "sine":
+        return float(a**2 * (np.exp(-q * (1 - c) / a**2) - np.exp(-q * (1 + c) / a**2)) / 2)
+    if kind == "clipped":
+        t = a / np.sqrt(q)
+        if c >= 1:
+            inside = 2 * special.ndtr(t) - 1
+            return float(q * (inside - 2 * t * stats.norm.pdf(t)) + a**2 * (1 - inside))
+        nodes, weights = np.polynomial.legendre.leggauss(40)  # Price: d/dc E phi phi = q E phi' phi', and 0 at c = 0
+        return float(q * c / 2 * sum(w * _box(t, c * (1 + x) / 2) for x, w in zip(nodes, weights, strict=True)))
+    return _plane(lambda z: phi(kind, a, z), q, min(c, 1.0))
+
+
+def slopes(kind: str, a: float, q: float, c: float) -> float:
+    """E phi'(u) phi'(v), variances q, correlation c."""
+    if kind == "sine":
+        return float((np.exp(-q * (1 - c) / a**2) + np.exp(-q * (1 + c) / a**2)) / 2)
+    if kind == "clipped":
+        return _box(a / np.sqrt(q), c)
+    return _plane(lambda z: slope(kind, a, z), q, min(c, 1.0))
+
+
+def _numbers(variant: dict[str, Any]) -> tuple[str, float, float, float, float]:
+    """Activation, its scale, and what the change does: factor on shared squares, damping, own variance."""
+    kind, a, change, strength = (variant[k] for k in ("activation", "a", "change", "strength"))
+    own = 1 / strength if change == "dropout" else 1.0
+    return kind, float(a), own, strength if change == "damped skip" else 0.0, strength**2 if change == "private noise" else 0.0
+
+
+def fixed_reference(variant: dict[str, Any], sigma_w: float, sigma_b: float) -> np.ndarray:
+    """The length and the correlation to which two different inputs tend."""
+    kind, a, own, alpha, noise = _numbers(variant)
+
+    def length(q: float) -> float:
+        return alpha**2 * q + own * sigma_w**2 * pair(kind, a, q, 1.0) + sigma_b**2 + noise
+
+    top = 1.0
+    while length(top) > top:
+        top *= 2
+    q = brentq(lambda q: length(q) - q, 1e-9, top, xtol=1e-13)
+
+    def after(c: float) -> float:
+        return alpha**2 * c + (sigma_w**2 * pair(kind, a, q, c) + sigma_b**2) / q
+
+    if variant["change"] == "damped skip" and chi_of(variant, q, 1.0, sigma_w) <= 1:
+        return np.array([q, 1.0])
+    last = 1 - 1e-6 if variant["change"] == "damped skip" else 1.0
+    return np.array([q, brentq(lambda c: after(c) - c, 0.0, last, xtol=1e-12)])
+
+
+def chi_of(variant: dict[str, Any], q: float, c: float, sigma_w: float, *, backward: bool = False) -> float:
+    """Slope of the correlation map at c; backward: the factor of a squared gradient, where a mask's square enters."""
+    kind, a, own, alpha, _ = _numbers(variant)
+    return alpha**2 + (own if backward else 1.0) * sigma_w**2 * slopes(kind, a, q, c)
+
+
+def reach_reference(variant: dict[str, Any], sigma_w: float, sigma_b: float) -> float:
+    q, c = fixed_reference(variant, sigma_w, sigma_b)
+    if variant["question"] == "correlation":
+        return float(-1 / np.log(chi_of(variant, q, c, sigma_w)))
+    return float(np.log(1000) / abs(np.log(chi_of(variant, q, 1.0, sigma_w, backward=True))))
+
+
+def _signal_variant(rng: np.random.Generator) -> dict[str, Any]:
+    change, a = str(rng.choice(CHANGES)), float(rng.choice([0.6, 0.8, 1.25, 1.6]))
+    strength = {"dropout": [0.75, 0.8, 0.85], "damped skip": [0.45, 0.6, 0.7], "private noise": [0.25, 0.35, 0.45]}[change]
+    return {"activation": str(rng.choice(ACTIVATIONS)), "a": a, "change": change, "strength": float(rng.choice(strength))}
+
+
+def _reach_variant(rng: np.random.Generator) -> dict[str, Any]:
+    """Without the clipped activation: its slope jumps, and a grid's error there would be what is graded."""
+    return _signal_variant(rng) | {"activation": str(rng.choice(ACTIVATIONS[:3])),
+                                   "question": str(rng.choice(["correlation", "gradient"]))}
+
+
+def _places(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
+    """One place in order, the others in chaos, and never so near the border that a quadrature's last digits decide."""
+    probes: list[tuple] = []
+    for low, high in ((0.6, 1.0), (1.0, 2.0), (1.3, 2.2), (1.6, 2.5), (2.1, 2.8)):
+        for _ in range(200):
+            sigma_w, sigma_b = float(rng.uniform(low, high)), float(variant["a"] * rng.uniform(0.2, 0.7))
+            q, c = fixed_reference(variant, sigma_w, sigma_b)
+            far = all(abs(np.log(chi_of(variant, q, c, sigma_w, backward=b))) > 0.08 for b in (False, True))
+            far = far and abs(np.log(chi_of(variant, q, 1.0, sigma_w, backward=True))) > 0.08
+            if far and (not probes or chi_of(variant, q, 1.0, sigma_w) > 1):
+                probes.append((sigma_w, sigma_b))
+                break
+    return probes
+
+
+# --- wrong-fan ----------------------------------------------------------------------------------------------------------
+
+FANS = ("fan-out", "channels only", "kernel once", "mean of the fans", "groups forgotten", "no root", "range for deviation",
+        "truncated", "leak forgotten", "leak not squared")
+TRUNCATED = 0.87962566103423978  # deviation of a standard normal cut at two deviations
+
+
+def deviation(bug: str, leak: float, kernel: int, channels_in: int, channels_out: int, groups: int) -> float:
+    """Standard deviation of the weights that an initializer with this bug draws; "none" is He's for a leaky rectifier."""
+    fan = kernel**2 * channels_in / groups
+    fan = {"fan-out": kernel**2 * channels_out / groups, "channels only": channels_in / groups,
+           "kernel once": kernel * channels_in / groups, "groups forgotten": kernel**2 * channels_in,
+           "mean of the fans": kernel**2 * (channels_in + channels_out) / (2 * groups)}.get(bug, fan)
+    gain = {"leak forgotten": 2.0, "leak not squared": 2 / (1 + leak)}.get(bug, 2 / (1 + leak**2))
+    found = gain / fan if bug == "no root" else np.sqrt(gain / fan)
+    return float(found * {"range for deviation": 1 / np.sqrt(3), "truncated": TRUNCATED}.get(bug, 1.0))
+
+
+def _layers(rng: np.random.Generator, number: int) -> np.ndarray:
+    """Kernel, channels in, channels out, groups: no two fans alike."""
+    rows = []
+    while len(rows) < number:
+        kernel, groups = int(rng.choice([1, 3, 5])), int(rng.choice([1, 2, 4]))
+        inward, outward = (int(groups * rng.integers(20, 80)) for _ in range(2))
+        if 0.7 < inward / outward < 1.4 or kernel**2 * inward * outward / groups < 8000:
+            continue
+        rows.append([kernel, inward, outward, groups])
+    rows[0][0], rows[1][0], rows[0][3], rows[1][3] = 1, 3, 1, 1  # one layer without a kernel, two without groups
+    return np.array(rows)
+
+
+def _fan_variant(rng: np.random.Generator) -> dict[str, Any]:
+    bug, leak = str(rng.choice(FANS)), float(rng.choice([0.3, 0.4, 0.5]))
+    layers = _layers(rng, 10)
+    measured = []
+    for layer in layers:
+        weights = int(layer[0] ** 2 * layer[1] * layer[2] / layer[3])
+        # the deviation of so many weights scatters by one over the root of twice their number
+        measured.append(deviation(bug, leak, *map(int, layer)) * (1 + rng.normal() / np.sqrt(2 * weights)))
+    return {"leak": leak, "layers": layers, "measured": np.array(measured)}
+
+
+def fan_of(variant: dict[str, Any]) -> str:
+    """The bug that the measured deviations show."""
+    layers, measured = np.asarray(variant["layers"], int), np.asarray(variant["measured"])
+
+    def misfit(bug: str) -> float:
+        return float(np.abs(np.log([deviation(bug, variant["leak"], *map(int, row)) for row in layers] / measured)).max())
+
+    return min(FANS, key=misfit)
+
+
+def growth_reference(variant: dict[str, Any], kernel: int, channels_in: int, channels_out: int, groups: int) -> float:
+    s, leak = deviation(fan_of(variant), variant["leak"], kernel, channels_in, channels_out, groups), variant["leak"]
+    return float(s**2 * kernel**2 * channels_in / groups * (1 + leak**2) / 2)
+
+
+# --- linear-net ---------------------------------------------------------------------------------------------------------
+
+
+def linear_reference(variant: dict[str, Any], widths: np.ndarray, kind: str) -> np.ndarray:
+    """Mean and variance of the log of the squared length behind a random linear net over that before it."""
+    mean = variance = 0.0
+    for n, m in zip(np.asarray(widths, int)[:-1], np.asarray(widths, int)[1:], strict=True):
+        if kind == "gaussian":
+            scale = {"fan in": n, "fan out": m, "both": (n + m) / 2}[variant["fan"]]
+            mean += special.digamma(m / 2) + np.log(2 / scale)
+            variance += special.polygamma(1, m / 2)
+        elif m < n:  # a random projection keeps a Beta(m / 2, (n - m) / 2) share
+            mean += special.digamma(m / 2) - special.digamma(n / 2)
+            variance += special.polygamma(1, m / 2) - special.polygamma(1, n / 2)
+        mean += 2 * np.log(variant["gain"])
+    if variant["length"] == "mean of squares":
+        mean += np.log(widths[0] / widths[-1])
+    return np.array([float(mean), float(variance)])
+
+
+def _linear_variant(rng: np.random.Generator) -> dict[str, Any]:
+    return {"fan": str(rng.choice(["fan in", "fan out", "both"])),
+            "length": str(rng.choice(["sum of squares", "mean of squares"])),
+            "gain": float(rng.choice([0.9, 1.1, 1.2]))}
+
+
+def _linear_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
+    widths: list[np.ndarray] = []
+    while len(widths) < 4:
+        each = rng.integers(3, 13, int(rng.integers(5, 12)))
+        if each[0] != each[-1] and (np.diff(each) < 0).any():
+            widths.append(each)
+    return [(w, kind) for w in widths for kind in ("gaussian", "orthogonal")]
+
+
+# --- control ------------------------------------------------------------------------------------------------------------
+
+CONTROLS = ("every order", "rotations", "swaps")
+
+
+def area(trained: np.ndarray, scores: np.ndarray) -> float:
+    """How often a trained cell scores above an untrained one; a tie counts one half."""
+    yes, no = scores[trained], scores[~trained]
+    return float(np.mean((yes[:, None] > no) + 0.5 * (yes[:, None] == no)))
+
+
+def orders(kind: str, n: int) -> list[tuple[int, ...]]:
+    if kind == "every order":
+        return list(permutations(range(n)))
+    if kind == "rotations":
+        return [tuple(np.roll(np.arange(n), k)) for k in range(n)]
+    found = []
+    for i in range(n):
+        for j in range(i):
+            order = list(range(n))
+            order[i], order[j] = j, i
+            found.append(tuple(order))
+    return found
+
+
+def control_reference(variant: dict[str, Any], trained: np.ndarray, depths: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Area of depth over scale; its mean when the scales are dealt out anew; share of the deals that do as well."""
+    trained, depths, scales = np.asarray(trained, bool), np.asarray(depths, float), np.asarray(scales, float)
+    found = [area(trained, -depths / scales[list(o)][:, None]) for o in orders(variant["control"], len(scales))]
+    own = area(trained, -depths / scales[:, None])
+    return np.array([own, np.mean(found), np.mean(np.array(found) >= own - 1e-9)])
+
+
+def _map(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A made-up map: trains up to some scales, with luck; depths and scales that tie here and there."""
+    for _ in range(100):
+        n = int(rng.integers(5, 7))
+        depths = np.array([4, 8, 12, 16, 24]) * int(rng.choice([1, 2]))
+        scales = rng.permutation(np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0])[:n]) * 2
+        trained = depths < 4.5 * scales[:, None] ** 0.6 * np.exp(0.5 * rng.normal(size=(n, len(depths)))) * 2
+        if 0.25 < trained.mean() < 0.75:
+            return trained.astype(int), depths.astype(float), scales
+    raise RuntimeError("no map")
+
+
+def _control_variant(rng: np.random.Generator) -> dict[str, Any]:
+    trained, depths, scales = _map(rng)
+    return {"control": str(rng.choice(CONTROLS)), "trained": trained, "depths": depths, "scales": scales}
+
+
+# --- lottery ------------------------------------------------------------------------------------------------------------
+
+
+def lottery_reference(variant: dict[str, Any]) -> float:
+    """log10 of the ninth decile of the first layer's squared gradient over the first, 200 critical tanh networks."""
+    from alchemy.theory import mean_field
+
+    n, depth, nets = int(variant["width"]), int(variant["depth"]), 200
+    rng, sigma_b = np.random.default_rng(int(variant["seed"])), np.sqrt(0.05)
+    sigma_w = mean_field.critical_sigma_w(sigma_b)
+    z = np.full((nets, n), np.sqrt(mean_field.length_fixed_point(sigma_w, sigma_b)))
+    weights, slopes_ = [], []
+    for _ in range(depth):
+        h = np.tanh(z)
+        weights.append(sigma_w / np.sqrt(n) * rng.standard_normal((nets, n, n)))
+        slopes_.append(1 - h**2)
+        z = np.einsum("kij,kj->ki", weights[-1], h) + sigma_b * rng.standard_normal((nets, n))
+    g = rng.standard_normal((nets, n))
+    for w, d in zip(weights[::-1], slopes_[::-1], strict=True):
+        g = d * np.einsum("kij,ki->kj", w, g)
+    low, high = np.percentile((g**2).sum(1), [10, 90])
+    return float(np.log10(high / low))
+
+
+def _lottery_variant(rng: np.random.Generator) -> dict[str, Any]:
+    return {"width": int(rng.choice([12, 16, 24, 32])), "depth": int(rng.choice([16, 24, 36])),
+            "seed": int(rng.integers(1, 10_000))}
+
+
+def _fixed_compare(found: Any, expected: Any, variant: dict[str, Any], arguments: tuple) -> Score:
+    """Half for the length, half for the correlation: the second asks what the change does to two inputs."""
+    try:
+        found = np.asarray(found, np.float64)
+    except (TypeError, ValueError):
+        return Score(0.0, f"the answer is a {type(found).__name__}; expected two numbers, length and correlation.")
+    if found.shape != (2,) or not np.isfinite(found).all():
+        return Score(0.0, f"the answer has shape {found.shape} or is not finite; expected two numbers, length and correlation.")
+    right = np.abs(found - expected) <= np.array([2e-3 * expected[0], 2e-3])
+    words = ["the length is right" if right[0] else
+             "the length is off: simulate one wide layer at your length and look whether it stays",
+             "the correlation is right" if right[1] else
+             "the correlation is off: which terms of the length do two inputs share, and which has each for itself?"]
+    return Score(0.35 * right[0] + 0.65 * right[1], "; ".join(words) + ".")
+
+
+ITEMS = [
+    Item("initialization/signal", 12, "function", "fixed_point", _signal_variant, _places, fixed_reference, _fixed_compare,
+         tolerance="Over 24 students' variants an own grid with iteration and the library's quadrature with root "
+                   "finding both stay inside 0.2 % of the length and 0.002 of the correlation, the worst case being "
+                   "the clipped activation on a grid."),
+    Item("initialization/reach", 8, "function", "reach", _reach_variant, _places, reach_reference,
+         close(0.03, hint="Measure it: send pairs of inputs (or a gradient) through one wide random layer and count the factor."),
+         tolerance="Set at 3 % so that simple grids pass; no probe lies within 8 % of a factor of 1, where the answer "
+                   "would diverge. Five students' variants in the mutation test; the run over 24 is still to be made."),
+    Item("initialization/wrong-fan", 10, "function", "growth", _fan_variant,
+         lambda variant, rng: [tuple(map(int, row)) for row in _layers(rng, 8)], growth_reference,
+         close(1e-3, hint="Plot measured deviation over the right one against each of kernel, channels and groups in turn."),
+         tolerance="Over 24 students' variants a list of suspects and a regression on the logs agree to 1e-15; 0.1 % "
+                   "is far below the distance of two suspects."),
+    Item("initialization/linear-net", 10, "function", "log_length", _linear_variant, _linear_probes, linear_reference,
+         close(1e-3, 1e-6,
+               hint="Simulate ten thousand nets of widths 4, 3, 5 and compare the mean and the variance of the logs."),
+         tolerance="An exact formula; checked against 20,000 simulated nets for eight cases. 0.1 % lets quadrature "
+                   "pass and no simulation of a hundred nets. Five students' variants in the mutation test."),
+    Item("initialization/control", 10, "function", "control", _control_variant,
+         lambda variant, rng: [_map(rng) for _ in range(6)], control_reference,
+         close(0.0, 1e-6,
+               hint="Check by hand on two scales and two depths; mind ties, and whether your deals hold the true one."),
+         tolerance="Exact fractions; counting pairs and midranks agree in five students' variants of the mutation "
+                   "test."),
+    Item("initialization/lottery", 5, "prediction", variant=_lottery_variant, reference=lottery_reference,
+         tolerance="The result is recomputed exactly; over 12 variants it lies between 1.5 and 3.3 powers of ten."),
+    Item("initialization/essay", 45, "essay"),
+]
