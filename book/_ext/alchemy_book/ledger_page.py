@@ -76,6 +76,8 @@ def recorded(slug: str) -> dict[str, Entry]:
     from alchemy import records  # late: a book without records needs no laboratory
 
     record = records.load_reference(slug)
+    if record is None:  # the laboratory reads another book's records, as in a build of a copy
+        return {}
     where = record.provenance
     return {row["claim"]["id"]: entry(row, slug, "record", where.device, where.scale, where.seed) for row in record.claims}
 
