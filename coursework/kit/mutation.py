@@ -130,9 +130,9 @@ def outcomes(course: Course, slug: str, item: Item, suite: Any, students: tuple[
     for right, solutions in ((True, suite.right), (False, suite.wrong)):
         for name, code in solutions.items():
             for student in students:
-                begun = time.perf_counter()
+                begun = time.process_time()  # of this process: what else the machine does is not the item's fault
                 score = run(course, slug, item, code, student)
-                found.append(Outcome(item.id, name, right, student, score.share, score.message, time.perf_counter() - begun))
+                found.append(Outcome(item.id, name, right, student, score.share, score.message, time.process_time() - begun))
     return found
 
 
