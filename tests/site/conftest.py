@@ -48,9 +48,10 @@ def folder(config: pytest.Config) -> Path:
 
 
 def page_paths(site: Path) -> list[str]:
-    """Every page of the site, as paths in it; the vendored libraries' own pages are none."""
-    found = (p.relative_to(site).as_posix() for p in site.rglob("*.html"))
-    return sorted(p for p in found if not p.startswith("_"))
+    """Every page of the site, as paths in it; a bare redirection is none, nor are the vendored libraries' pages."""
+    found = [p.relative_to(site).as_posix() for p in site.rglob("*.html")]
+    own = [p for p in found if not p.startswith("_")]
+    return sorted(p for p in own if b'http-equiv="refresh"' not in (site / p).read_bytes()[:600].lower())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,6 +60,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("html", page_paths(folder(metafunc.config)) or ["no site"])
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a browser, so that `-m "not browser"` leaves it out; keep a page's tests on one worker."""
     for item in items:

@@ -3,7 +3,8 @@
 - No inline script: what the theme writes into its pages goes to files, so that a page runs under `script-src 'self'`.
 - Scripts wait for the page (`defer`), and only the search page loads the search.
 - Images say their size, so that nothing moves when they arrive; all but a page's first are loaded when they come near.
-- Icons are for the eye (`aria-hidden`), the sidebar is a landmark, an empty header cell is no header.
+- Icons are for the eye (`aria-hidden`), the sidebar is a landmark, an empty header cell is no header,
+  the index's table is no table.
 
 Everything here can be done twice: an incremental build meets pages of the build before.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -39,8 +41,9 @@ def clean(app: Sphinx, exception: Exception | None) -> None:
     written = {page: page.read_text(encoding="utf-8") for page in pages(site)}
     digests = assets.slim(site, written.values())
     for page, text in written.items():
+        text = redirection(text, app.config.html_title)
         cleaned = assets.refer(strict(sound(measured(text, page), page.name), page, site), digests)
-        if cleaned != text:
+        if cleaned != written[page]:
             page.write_text(cleaned, encoding="utf-8")
 
 
@@ -105,9 +108,22 @@ def sound(text: str, name: str) -> str:
     text = re.sub(r'<i (?![^>]*aria-hidden)(class="fa[^"]*")', r'<i aria-hidden="true" \1', text)
     text = re.sub(r'(<div id="pst-primary-sidebar")(?! role)', r'\1 role="navigation" aria-label="Book"', text)
     text = re.sub(r"<th\b[^>]*>\s*(?:<p>\s*</p>)?\s*</th>", "<td></td>", text)
+    text = re.sub(r'<table (?=[^>]*\bindextable\b)(?![^>]*\brole=)', '<table role="presentation" ', text)  # columns only
     viewport = re.compile(r'\s*<meta name="viewport"[^>]*>')
     first = viewport.search(text)
     return text if first is None else text[: first.end()] + viewport.sub("", text[first.end() :])
+
+
+def redirection(text: str, title: str) -> str:
+    """A whole page in the place of Jupyter Book's bare redirection; any other page as it is."""
+    bare = re.fullmatch(r'\s*<meta http-equiv="Refresh" content="0; url=([^"]+)" />\s*', text)
+    if bare is None:
+        return text
+    target, name = bare.group(1), escape(title)
+    return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n<title>{name}</title>\n'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1.0" />\n'
+            f'<meta http-equiv="refresh" content="0; url={target}" />\n<link rel="canonical" href="{target}" />\n'
+            f'<link rel="icon" href="_static/logo.svg" />\n</head>\n<body>\n<main><h1><a href="{target}">{name}</a></h1></main>\n</body>\n</html>\n')
 
 
 def measured(text: str, page: Path) -> str:
