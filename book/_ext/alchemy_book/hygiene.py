@@ -123,7 +123,8 @@ def redirection(text: str, title: str) -> str:
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n<title>{name}</title>\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1.0" />\n'
             f'<meta http-equiv="refresh" content="0; url={target}" />\n<link rel="canonical" href="{target}" />\n'
-            f'<link rel="icon" href="_static/logo.svg" />\n</head>\n<body>\n<main><h1><a href="{target}">{name}</a></h1></main>\n</body>\n</html>\n')
+            f'<link rel="icon" href="_static/logo.svg" />\n</head>\n<body>\n'
+            f'<main><h1><a href="{target}">{name}</a></h1></main>\n</body>\n</html>\n')
 
 
 def measured(text: str, page: Path) -> str:
