@@ -109,6 +109,7 @@ def sound(text: str, name: str) -> str:
     text = re.sub(r'(<div id="pst-primary-sidebar")(?! role)', r'\1 role="navigation" aria-label="Book"', text)
     text = re.sub(r"<th\b[^>]*>\s*(?:<p>\s*</p>)?\s*</th>", "<td></td>", text)
     text = re.sub(r'<table (?=[^>]*\bindextable\b)(?![^>]*\brole=)', '<table role="presentation" ', text)  # columns only
+    text = text.replace(' role="doc-biblioentry"', ' role="listitem"')  # deprecated, and what they are in is a list
     viewport = re.compile(r'\s*<meta name="viewport"[^>]*>')
     first = viewport.search(text)
     return text if first is None else text[: first.end()] + viewport.sub("", text[first.end() :])
