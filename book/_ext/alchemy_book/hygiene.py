@@ -109,6 +109,7 @@ def sound(text: str, name: str) -> str:
     text = re.sub(r'(<div id="pst-primary-sidebar")(?! role)', r'\1 role="navigation" aria-label="Book"', text)
     text = re.sub(r"<th\b[^>]*>\s*(?:<p>\s*</p>)?\s*</th>", "<td></td>", text)
     text = re.sub(r'<table (?=[^>]*\bindextable\b)(?![^>]*\brole=)', '<table role="presentation" ', text)  # columns only
+    text = text.replace(' role="doc-biblioentry"', ' role="listitem"')  # deprecated, and what they are in is a list
     viewport = re.compile(r'\s*<meta name="viewport"[^>]*>')
     first = viewport.search(text)
     return text if first is None else text[: first.end()] + viewport.sub("", text[first.end() :])
@@ -123,7 +124,8 @@ def redirection(text: str, title: str) -> str:
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n<title>{name}</title>\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1.0" />\n'
             f'<meta http-equiv="refresh" content="0; url={target}" />\n<link rel="canonical" href="{target}" />\n'
-            f'<link rel="icon" href="_static/logo.svg" />\n</head>\n<body>\n<main><h1><a href="{target}">{name}</a></h1></main>\n</body>\n</html>\n')
+            f'<link rel="icon" href="_static/logo.svg" />\n</head>\n<body>\n'
+            f'<main><h1><a href="{target}">{name}</a></h1></main>\n</body>\n</html>\n')
 
 
 def measured(text: str, page: Path) -> str:
