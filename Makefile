@@ -43,7 +43,7 @@ epub: book ## the same as an EPUB 3 (wants Chromium for its formulas)
 
 test: $(READY) ## unit tests, and every chapter at smoke scale
 	@mkdir -p _build/notebooks
-	@ALCHEMY_SCALE=smoke JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} $(BIN)/python -m pytest tests _build/notebooks \
+	@ALCHEMY_SCALE=smoke JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} $(BIN)/python -m pytest tests _build/notebooks --ignore=tests/site \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $(JOBS) --dist loadscope
 
 test-site: $(READY) ## the built site in a real browser; SITE=folder (skips with the reason where there is none)
