@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from alchemy_book.inputs import common_key
+from alchemy_book.inputs import APART, common_key
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONT = """---
@@ -197,6 +197,16 @@ def test_the_key_of_all_pages_knows_every_input(book: Book, monkeypatch: pytest.
         keys.append(common_key(book.folder))
         (book.folder / name).unlink()
     assert len(set(keys)) == len(keys)
+
+
+def test_only_what_no_page_runs_is_left_out_of_the_key(book: Book) -> None:
+    before = common_key(book.folder)
+    for name in APART:
+        book.write(f"code/{name}", "changed = True\n")
+        module = Path(name).stem
+        users = [*ROOT.glob("chapters/*.md"), *(ROOT / "code").rglob("*.py")]
+        assert [p.name for p in users if p.name != f"{module}.py" and module in p.read_text(encoding="utf-8")] == []
+    assert common_key(book.folder) == before
 
 
 def test_coming_back_uses_the_cache_and_a_new_gpu_record_does_not(book: Book) -> None:

@@ -69,8 +69,9 @@ class Work:
     def predict(self, item: str, low: Any, high: Any, confidence: Any) -> None:
         """Lock the bet that the result of `item` lies between `low` and `high`, and print the receipt.
 
-        low, high: finite numbers in the result's unit. confidence: between 0 and 1, how sure you are; of your bets at 0.8, four in five should hold.
-        Width costs, and so does a result outside; being wrong about the world costs nothing else.
+        low, high: finite numbers in the result's unit. confidence: between 0 and 1, how sure you are; of your
+        bets at 0.8, four in five should hold. Width costs, and so does a result outside; being wrong about the
+        world costs nothing else.
         Raises AssignmentError for an empty interval, a confidence that is none, or a second, different bet.
         """
         self._known(item)

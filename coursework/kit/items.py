@@ -66,6 +66,18 @@ class Suite:
     wrong: Mapping[str, str]
 
 
+def changed(source: str, *pairs: tuple[str, str]) -> str:
+    """For a suite: the source of a right solution with every `old` replaced by its `new`.
+
+    Raises ValueError for an `old` that is not there.
+    """
+    for old, new in pairs:
+        if old not in source:
+            raise ValueError(f"{old!r} is not in the solution that this mutant changes.")
+        source = source.replace(old, new)
+    return source
+
+
 def close(rtol: float = 1e-6, atol: float = 0.0, *, hint: str = "") -> Callable[[Any, Any, dict[str, Any], tuple], Score]:
     """A `compare` that wants the shape and the numbers of the reference, to a relative and an absolute tolerance."""
 

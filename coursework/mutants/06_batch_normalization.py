@@ -3,17 +3,7 @@
 
 from __future__ import annotations
 
-from coursework.kit.items import Suite
-
-
-def changed(source: str, *pairs: tuple[str, str]) -> str:
-    """The source with every `old` replaced by its `new`. Raises ValueError for an `old` that is not there."""
-    for old, new in pairs:
-        if old not in source:
-            raise ValueError(f"{old!r} is not in the solution that this mutant changes.")
-        source = source.replace(old, new)
-    return source
-
+from coursework.kit.items import Suite, changed
 
 BACKWARD = '''
 mine = work["backward"]

@@ -24,6 +24,7 @@ from alchemy_book import verdicts
 from alchemy_book.verdicts import CHAPTER, LEDGER
 
 ENVIRONMENT = ("ALCHEMY_SCALE", "ALCHEMY_SEED", "JAX_PLATFORMS", "JAX_ENABLE_X64", "XLA_FLAGS")
+APART = ("alchemy/assignment.py",)  # of code/, what no page runs: the coursework's own module
 KEPT = 8  # states of the laboratory whose results stay cached
 
 
@@ -46,11 +47,11 @@ def digest(parts: Iterable[str | bytes]) -> str:
 
 
 def laboratory(root: Path) -> list[bytes]:
-    """Names and contents of all files under code/: the modules and the data shipped with them."""
+    """Names and contents of all files under code/ that a page can run: the modules and the data shipped with them."""
     folder = root / "code"
     hidden = ("__pycache__", ".egg-info")
     files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
-    seen = sorted(name for name in files if not any(part in name for part in hidden))
+    seen = sorted(name for name in files if name not in APART and not any(part in name for part in hidden))
     return [part for name in seen for part in (name.encode(), files[name].read_bytes())]
 
 
