@@ -12,12 +12,13 @@ built site, without Playwright or without a Chromium the tests skip and say whic
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -55,19 +56,17 @@ def page_paths(site: Path) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for every page, where a test asks for `html`."""
+    """One test for every page, where a test asks for `html`; with `--dist loadgroup` one worker has all of a page."""
     if "html" in metafunc.fixturenames:
-        metafunc.parametrize("html", page_paths(folder(metafunc.config)) or ["no site"])
+        found = page_paths(folder(metafunc.config)) or ["no site"]
+        metafunc.parametrize("html", [pytest.param(path, marks=pytest.mark.xdist_group(path)) for path in found])
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser, so that `-m "not browser"` leaves it out; keep a page's tests on one worker."""
+    """Mark what needs a browser, so that `-m "not browser"` leaves it out."""
     for item in items:
         if {"page", "browser", "visit"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
-        if "visit" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.callspec.params["html"]))
 
 
 @pytest.fixture(scope="session")
@@ -177,8 +176,8 @@ def browser() -> Iterator[object]:
         chromium.close()
 
 
-@pytest.fixture
-def page(browser) -> Iterator[object]:
+@contextlib.contextmanager
+def fresh(browser) -> Iterator[object]:
     """A fresh page (own storage): 1440 x 900, light, no motion; what goes wrong in it is in `page.trouble`."""
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, color_scheme="light", reduced_motion="reduce", accept_downloads=True
@@ -189,3 +188,16 @@ def page(browser) -> Iterator[object]:
     opened.trouble.watch(opened)
     yield opened
     context.close()
+
+
+@pytest.fixture(scope="session")
+def opened() -> Callable:
+    """`with opened(browser) as page`: for a page that several tests share."""
+    return fresh
+
+
+@pytest.fixture
+def page(browser) -> Iterator[object]:
+    """A page of this test's own."""
+    with fresh(browser) as opened:
+        yield opened

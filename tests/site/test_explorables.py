@@ -14,17 +14,35 @@ PLACES = {
     for path in sorted((ROOT / "chapters").glob("*.md"))
     for name in re.findall(r"\{explorable\} (\w+)", path.read_text(encoding="utf-8"))
 }
+ONE_WORKER = [pytest.param(name, marks=pytest.mark.xdist_group(f"explorable-{name}")) for name in PLACES]
 
 
-@pytest.fixture(params=PLACES)
-def explorable(request, page, strict):
-    """A live explorable on its page, which is served with a policy that forbids eval and other sites."""
+@pytest.fixture(scope="module", params=ONE_WORKER)
+def loaded(request, browser, strict, opened):
+    """One page for all tests of an explorable, which is served with a policy that forbids eval and other sites."""
     name = request.param
-    page.goto(f"{strict}/chapters/{PLACES[name]}.html", wait_until="load")
-    figure = page.locator(f"#explorable-{name}")
-    figure.scroll_into_view_if_needed()
-    page.wait_for_selector(f"#explorable-{name}[data-live]", timeout=30_000)
-    return figure
+    with opened(browser) as page:
+        page.goto(f"{strict}/chapters/{PLACES[name]}.html", wait_until="load")
+        page.locator(f"#explorable-{name}").scroll_into_view_if_needed()
+        page.wait_for_selector(f"#explorable-{name}[data-live]", timeout=30_000)
+        yield page, name
+
+
+@pytest.fixture
+def page(loaded):
+    """The explorable's page as it was at first: wide, light, nothing moved."""
+    page, name = loaded
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.locator(f"#explorable-{name} .explorable-reset").click()
+    page.wait_for_timeout(200)
+    return page
+
+
+@pytest.fixture
+def explorable(page, loaded):
+    """The live figure."""
+    return page.locator(f"#explorable-{loaded[1]}")
 
 
 def test_it_comes_alive_without_trouble(page, explorable):
@@ -32,16 +50,6 @@ def test_it_comes_alive_without_trouble(page, explorable):
     svg, stage = explorable.locator(".explorable-view svg").bounding_box(), explorable.locator(".explorable-stage").bounding_box()
     assert svg["width"] <= stage["width"] + 1 and svg["height"] > 250
     assert explorable.locator(".explorable-view svg path").count() > 5
-
-
-def test_axe_finds_nothing_in_it(page, explorable):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    explorable.locator("details").evaluate("e => { e.open = true }")
-    for theme in ("light", "dark"):
-        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        page.wait_for_timeout(400)
-        found = axe.run(page, context=f"#{explorable.get_attribute('id')}").response["violations"]
-        assert not found, [(v["id"], v["nodes"][0]["html"]) for v in found]
 
 
 def test_every_control_has_a_label_and_moves_the_figure_by_keyboard(page, explorable):
