@@ -261,18 +261,35 @@ def test_the_first_cell_installs_only_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_first_cell_brings_the_laboratory_from_a_known_repository(tmp_path: Path) -> None:
-    (laboratory, rest), complaint = first_cell(tmp_path, CODE, "someone/book", set())
+    (rest, laboratory), complaint = first_cell(tmp_path, CODE, "someone/book", set())
     assert complaint == ""
     assert laboratory[-1] == "git+https://github.com/someone/book"
     assert "--no-deps" in laboratory
     assert set(rest[3:]) == set(firstcell.needs(notebook(CODE), ROOT).values())
 
 
-def test_the_first_cell_says_what_to_install_where_the_repository_is_unknown(tmp_path: Path) -> None:
+def test_the_first_cell_says_what_to_install_where_nothing_carries_the_laboratory(tmp_path: Path) -> None:
     asked, complaint = first_cell(tmp_path, CODE, "", NEEDED)
     assert asked == []
     assert "`alchemy`" in complaint
     assert "pip install PATH/TO/THE/CLONE" in complaint
+
+
+def test_a_notebook_carries_the_laboratory_where_the_repository_is_unknown(tmp_path: Path) -> None:
+    """With the real import machinery, in an empty folder with nothing but the notebook."""
+    book = pages.with_setup(notebook("import json\n"), "", ROOT)
+    (tmp_path / "chapter.ipynb").write_text(json.dumps(book), encoding="utf-8")
+    cell = book["cells"][0]["source"].replace("if missing:", "if False:")
+    asked = "\nprint([find_spec(name).origin for name in ('alchemy', 'alchemy.theory.flows')])"
+    done = subprocess.run([sys.executable, "-I", "-c", cell + asked], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert str(tmp_path / "code" / "alchemy" / "theory" / "flows.py") in done.stdout
+    brought = {path.relative_to(tmp_path / "code").as_posix() for path in (tmp_path / "code").rglob("*") if path.is_file()}
+    theirs = {path.relative_to(ROOT / "code").as_posix() for path in (ROOT / "code").rglob("*.py")}
+    assert theirs <= brought
+    assert "alchemy/data/files/mnist5k.npz" not in brought
+    named = notebook('import alchemy.data as data\ndata.load("mnist5k")\n')
+    assert len("".join(firstcell.laboratory(named, ROOT))) > len("".join(book["metadata"]["laboratory"])) + 1_000_000
+    assert "laboratory" not in pages.with_setup(named, "someone/book", ROOT)["metadata"]
 
 
 def test_the_first_cell_finds_the_laboratory_of_a_checkout(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def load_where_needed(
 ) -> None:
     """Script and style for the pages that hold an explorable, and for no other."""
     if app.builder.name in PAGES and has_explorable(doctree):
-        app.add_js_file(SCRIPT, type="module")
+        app.add_js_file(SCRIPT, loading_method="defer")
         app.add_css_file(STYLE)
 
 

@@ -25,6 +25,9 @@ from alchemy_book import assets
 SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)</script>[ \t]*\n?", re.DOTALL | re.IGNORECASE)
 SEARCH = ("_static/searchtools.js", "_static/language_data.js", "searchindex.js")
 EAGER = "data-cfasync"  # the theme marks its one script with it that must run before the first paint
+# On a first visit that script leaves the choice to a later one: until then dark readers see light, and both logos show.
+LATER = 'localStorage.getItem("theme") || "auto"'
+AT_ONCE = 'localStorage.getItem("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
 UNITS = {"": 1.0, "px": 1.0, "pt": 96 / 72, "in": 96.0, "cm": 96 / 2.54, "mm": 9.6 / 2.54}
 
 
@@ -78,7 +81,7 @@ def strict(text: str, page: Path, site: Path) -> str:
             if "DOCUMENTATION_OPTIONS.pagename" not in code and code.strip() not in settings:  # for version switchers
                 settings.append(code.strip())
             return ""
-        return f'<script{attributes} src="{root}{stored(site, code)}"></script>\n'
+        return f'<script{attributes} src="{root}{stored(site, code.replace(LATER, AT_ONCE))}"></script>\n'
 
     head, body = SCRIPT.sub(move, head), SCRIPT.sub(move, body)
     if settings:

@@ -66,10 +66,12 @@ def publish(app: Sphinx, exception: Exception | None) -> None:
 
 
 def with_setup(notebook: dict[str, Any], repository: str, root: Path) -> dict[str, Any]:
-    """The notebook with a first cell that gets the laboratory where it is absent, or says how."""
+    """The notebook with a first cell that gets the laboratory where it is absent: from the repository, else from itself."""
     cell = {"cell_type": "code", "id": "laboratory", "metadata": {"tags": ["setup"]},
             "source": firstcell.source(notebook, repository, root), "outputs": [], "execution_count": None}
-    return notebook | {"cells": [cell, *map(without_stderr, notebook["cells"])]}
+    carried = {} if repository else {"laboratory": firstcell.laboratory(notebook, root)}
+    return notebook | {"cells": [cell, *map(without_stderr, notebook["cells"])],
+                       "metadata": notebook.get("metadata", {}) | carried}
 
 
 def without_stderr(cell: dict[str, Any]) -> dict[str, Any]:
