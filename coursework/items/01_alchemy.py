@@ -272,34 +272,34 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 ITEMS = [
     Item(
-        "alchemy/find-the-bug", 12, "function", "exhibit", _bug_variant,
+        "alchemy/find-the-bug", 11, "function", "exhibit", _bug_variant,
         lambda variant, rng: [(_gradients(rng, int(n)),) for n in rng.integers(15, 40, 5)], _bug_reference, _bug_compare,
         tolerance="Over 20 variants, five hidden inputs each, a loop and a sum of weights differ by 1e-15 of the longest step "
         "and float32 by 7e-7; over 40 variants the nearest other program of the family differs by 4e-2.",
     ),
     Item(
-        "alchemy/rounded-sum", 8, "function", "rounded_sum", _sum_variant, _sum_probes, sum_reference,
+        "alchemy/rounded-sum", 7, "function", "rounded_sum", _sum_variant, _sum_probes, sum_reference,
         close(1e-12, hint="Add 1 + 2^-bits by hand: it is a tie, and it goes to the even neighbour. Then check the order."),
         tolerance="Deterministic: over 20 variants, six inputs of ten rows each, two roundings, one in exact fractions, agree "
         "to the last bit.",
     ),
     Item(
-        "alchemy/sum-bound", 10, "function", "bound", _sum_variant, _sum_probes, bound_reference,
+        "alchemy/sum-bound", 9, "function", "bound", _sum_variant, _sum_probes, bound_reference,
         close(1e-6, hint="Follow one term through your order and count how often a result that contains it is rounded."),
         tolerance="Over 20 variants, six inputs each, the formula and a worst case carried along the order differ by 3e-14, "
         "relative.",
     ),
     Item(
-        "alchemy/power", 12, "function", "power", _power_variant, _power_probes, power_reference, _power_compare,
+        "alchemy/power", 11, "function", "power", _power_variant, _power_probes, power_reference, _power_compare,
         tolerance="Over 24 variants, six settings each, 100,000 simulated comparisons miss the integral by at most 4e-3 "
         "(standard deviation 1.4e-3); the tolerance is twice that.",
     ),
     Item(
-        "alchemy/placebo", 8, "function", "placebo", _placebo_variant, _placebo_probes, placebo_reference,
+        "alchemy/placebo", 7, "function", "placebo", _placebo_variant, _placebo_probes, placebo_reference,
         close(0.0, 1e-6, hint="Follow one pixel: where is it in the scrambled picture, where does it move, where is that?"),
         tolerance="Deterministic: over 20 variants, eight shifts each, two constructions move every pixel alike.",
     ),
     Item("alchemy/placebo-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the gain as it is measured."),
-    Item("alchemy/essay", 45, "essay"),
+    Item("alchemy/essay", 50, "essay"),
 ]

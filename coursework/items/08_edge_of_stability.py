@@ -234,21 +234,21 @@ def _within(steps: float):
 
 
 ITEMS = [
-    Item("edge-of-stability/ends-of-the-spectrum", 13, "function", "curvature_end", _ends_variant,
+    Item("edge-of-stability/ends-of-the-spectrum", 12, "function", "curvature_end", _ends_variant,
          lambda variant, rng: [_ends_problem(variant, rng) for _ in range(4)], ends_reference,
          close(2e-3, hint="Which eigenvalue does power iteration find when the other end is the larger? Shift, and iterate on."),
          tolerance="Over 24 students, four points each, central differences in float64 agree with the written Hessian "
          "to 2e-10; power iteration on "
          "float32 products passes for five students; the Hessian itself agrees with automatic differentiation to 2e-15."),
-    Item("edge-of-stability/late-gradients", 13, "function", "threshold", _late_variant, _late_probes, threshold_reference,
+    Item("edge-of-stability/late-gradients", 12, "function", "threshold", _late_variant, _late_probes, threshold_reference,
          close(1e-4, hint="Compute all roots of the recurrence just above and just below your answer. Where do they "
          "leave the circle?"),
          tolerance="Over 200 variants, six settings each, the largest root lies inside the circle at 0.9999 of the "
          "threshold and outside at 1.0001."),
-    Item("edge-of-stability/onset-from-a-trace", 12, "function", "moment", _onset_variant,
+    Item("edge-of-stability/onset-from-a-trace", 11, "function", "moment", _onset_variant,
          _onset_probes, onset_reference, _within(3.0),
          tolerance="Over 60 recordings the reference misses the true moment by at most 0.5 steps."),
-    Item("edge-of-stability/softening-valley", 12, "function", "plateau", _valley_variant,
+    Item("edge-of-stability/softening-valley", 10, "function", "plateau", _valley_variant,
          lambda variant, rng: [_valley(variant, rng, reaches) for reaches in (True, True, True, True, False)],
          valley_reference,
          close(5e-4, 1e-4, hint="Run gradient descent on the two variables for some thousand steps and look where it settles."),
@@ -256,5 +256,5 @@ ITEMS = [
          "relative, of the formula."),
     Item("edge-of-stability/late-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the plateau as it is measured."),
-    Item("edge-of-stability/essay", 45, "essay"),
+    Item("edge-of-stability/essay", 50, "essay"),
 ]

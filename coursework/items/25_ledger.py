@@ -251,18 +251,18 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 
 ITEMS = [
-    Item("ledger/impatient-judge", 12, "function", "chance", _judge_variant, _judge_probes, judge_reference,
+    Item("ledger/impatient-judge", 11, "function", "chance", _judge_variant, _judge_probes, judge_reference,
          close(0.0, 0.008, hint="Simulate claims seed by seed, look where the variant looks, and stop at the first "
          "decided word."),
          tolerance="The standard deviation of 100,000 simulated claims against the reference's 150,000 is at most "
          "2.1e-3 by the binomial law; the "
          "tolerance is nearly four of them."),
-    Item("ledger/forecaster", 12, "function", "p_value", _forecaster_variant,
+    Item("ledger/forecaster", 11, "function", "p_value", _forecaster_variant,
          lambda variant, rng: [_bets(rng, variant["charge"]) for _ in range(6)], forecaster_reference,
          close(1e-6, 1e-9, hint="Two bets, by hand: with which probabilities do none, one and both of them hit?"),
          tolerance="Over 24 students, six records each, convolution and Fourier inversion agree to 7e-14; the tolerance is far below "
          "any other rule's distance."),
-    Item("ledger/words-of-a-family", 12, "function", "survives", _family_variant, _family_probes, family_reference,
+    Item("ledger/words-of-a-family", 11, "function", "survives", _family_variant, _family_probes, family_reference,
          close(0.0, 1e-9, hint="First recover the standard error from one interval; then one claim's p-value; then the family."),
          tolerance="Deterministic: walking the ranks and adjusted p-values give the same words."),
     Item("ledger/dishonest-step", 12, "function", "audit", _audit_variant,
@@ -270,5 +270,5 @@ ITEMS = [
          _audit_compare, all_or_nothing=True, tolerance="Deterministic: one pass over the log and a pass for each claim give the same answers."),
     Item("ledger/skew-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the rate as it is measured."),
-    Item("ledger/essay", 47, "essay"),
+    Item("ledger/essay", 50, "essay"),
 ]

@@ -328,7 +328,8 @@ def power(n, effect, sd):
     df, root = n - 1, np.sqrt(n) / sd
     t = -stats.t.ppf(level / (2 * m), df)
     if question == "different":
-        return 1 - stats.nct.cdf(t, df, effect * root) + stats.nct.cdf(-t, df, effect * root)
+        tails = 1 - stats.nct.cdf(t, df, effect * root), stats.nct.cdf(-t, df, effect * root)
+        return np.nan_to_num(tails).sum()  # nan where a tail is all but empty
     if question == "no worse":
         return 1 - stats.nct.cdf(t, df, (effect + M) * root)
     x = np.linspace(0, 1, 20_001)[1:] * min(M * root / t, 6)
