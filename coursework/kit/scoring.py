@@ -86,8 +86,10 @@ def complaint(error: Any, *, hidden: bool = False) -> str:
     """An error from inside, in one line. For hidden inputs without its text, which could carry the input out."""
     if not isinstance(error, dict):
         return "no answer came back."
-    kind, words = str(error.get("type"))[:80], str(error.get("text"))[:300]
-    where = [str(line)[:200] for line in error.get("where") or [] if isinstance(line, str)][-1:]
+    kind, words = (each if isinstance(each, str) else "?" for each in (error.get("type"), error.get("text")))
+    kind, words = kind[:80], words[:300]
+    lines = error.get("where")  # of one probe: not cleaned
+    where = [line[:200] for line in lines if isinstance(line, str)][-1:] if isinstance(lines, list) else []
     at = f" at {where[0]}" if where else ""
     if kind == "TimeUp":
         return f"it ran out of time{at}."

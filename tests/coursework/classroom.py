@@ -92,11 +92,12 @@ for top, folders, files in os.walk("/"):
         folders[:] = []
     folders[:] = [f for f in folders if f != "site-packages" and not f.startswith("python3")]
     seen += [os.path.join(top, f) for f in files]
-found = [f for f in seen if any(w in f for w in (".secret", "coursework/", "gradebook.db", "90_demo", "90-demo.ipynb"))]
+private = (".secret", "/coursework/", "/tests/", "roster", "gradebook.db", "90_demo", "90-demo.ipynb")
+found = [f for f in seen if any(w in f for w in private)]
 secret = [v for v in os.environ.values() if "SECRET" in v] + [k for k in os.environ if "SECRET" in k]
-for path in glob.glob("/proc/[0-9]*/environ"):
+for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline") + ["/proc/self/environ"]:
     try:
-        secret += [path] if b"ALCHEMY_COURSE_SECRET" in open(path, "rb").read() else []
+        secret += [path] if b"SECRET" in open(path, "rb").read() else []
     except OSError:
         pass
 print("FOUND", found, secret)
@@ -163,6 +164,87 @@ while frame:
         frame.f_locals["self"].__class__.do_call = lambda self, request: [{"value": 1.0, "share": 1.0, "score": 20}] * 4
     frame = frame.f_back
 """
+FORGE = """
+import os
+for descriptor in range(3, 64):
+    for line in LINES:
+        try:
+            os.write(descriptor, line + b"\\n")
+        except OSError:
+            break
+"""
+FORGED = [b'{"value": [{"value": 1.0, "share": 1.0}], "error": "none"}', b'[]',
+          b'{"error": {"where": 3, "type": {}, "text": [1]}}',
+          b'{"value": {"low": 1e999, "high": 1%s, "confidence": 0.5}}' % (b"0" * 400),
+          b'{"value": [{"value": {"array": ["<f1", [Infinity], ""]}}, {"value": {"array": ["<f8", [0, 1%s], ""]}}, {"error": 1},'
+          b' {"error": {"where": "x", "text": {"a": 1}}}], "printed": {"a": 1}, "seconds": "never"}' % (b"0" * 40),
+          b'{"value": "\\ud800", "printed": "\\ud800"}']
+PATCH = """
+import json, math, builtins
+np.average = np.linalg.norm = np.asarray = lambda *a, **k: 1.0
+np.allclose = np.array_equal = lambda *a, **k: True
+json.dumps = lambda *a, **k: '{"value": 1.0}'
+json.JSONEncoder.encode = lambda self, o: '{"value": [1.0, 1.0, 1.0, 1.0]}'
+builtins.abs = builtins.min = lambda *a: 0.0
+"""
+EQUAL = """
+class Equal(float):
+    def __array__(self, *a, **k): return np.array(0.0)
+    __eq__ = __le__ = __ge__ = __lt__ = lambda self, other: True
+    __sub__ = __rsub__ = lambda self, other: 0.0
+    __hash__ = float.__hash__
+largest = Equal(0)
+"""
+LINGER = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(86399)", "lingering"])
+    os._exit(0)
+"""
+FILL = """
+written = 0
+try:
+    for n in range(100):
+        with open(f"/tmp/{n}", "wb") as file:
+            written += file.write(b"0" * 2**20 * 10)
+except OSError as error:
+    print("full:", error)
+for n in range(100):
+    try:
+        os.remove(f"/tmp/{n}")
+    except OSError:
+        pass
+print("WRITTEN", written >> 20)
+"""
+HIDDEN_MEMORY = """
+import ctypes, os, mmap
+c = ctypes.CDLL(None, use_errno=True)
+try:
+    print("MEMFD", os.memfd_create("x"))
+except OSError as error:
+    print("refused", error)
+print("SEGMENT", c.shmget(0, 1 << 30, 0o1600), "NAMESPACE", c.unshare(0x10000000))
+"""
+LINKS = """
+import os
+for target in ("/etc/shadow", "/proc/1/root", "/root", "/home", "/proc/self/cwd/../../.."):
+    try:
+        os.symlink(target, "/tmp/" + target.strip("/").replace("/", "-"))
+    except OSError as error:
+        print(error)
+print("SHADOW", os.path.exists("/tmp/etc-shadow"), "ROOT", os.path.exists("/tmp/proc-1-root/etc"))
+"""
+
+
+def _special(text: str, what: str = "essay") -> Callable[[Notebook], Notebook]:
+    """A notebook whose cell holds what JSON allows and UTF-8 does not."""
+    def alter(notebook: Notebook) -> Notebook:
+        notebook["cells"][_cell(notebook, what)]["source"] = [text]
+        return notebook
+    return alter
+
 
 CLASS = (
     *(Pupil(f"right{n}", (20, 20, 10), RIGHT) for n in range(5)),
@@ -204,6 +286,21 @@ CLASS = (
     Pupil("malformed", (0, 0, 0), RIGHT, lambda nb: b'{"cells": [' + b"[" * 100_000, says="no notebook"),
     Pupil("not-cells", (0, 0, 0), RIGHT, lambda nb: b'{"cells": {"a": 1}}', says="no list of cells"),
     Pupil("huge", (0, 0, 0), RIGHT, lambda nb: b" " * (25 * 2**20), says="25 MB"),
+    Pupil("forger", (0, 0, 0), RIGHT, _first(FORGE.replace("LINES", repr(FORGED)))),
+    Pupil("patcher", (0, 0, 0), RIGHT, _first(PATCH)),
+    Pupil("equal", (20, 0, 10), _with(largest_solution=EQUAL), says="Equal"),
+    Pupil("lingering", (20, 20, 10), RIGHT, _first(LINGER)),
+    Pupil("fills-the-disk", (20, 20, 10), RIGHT, _first("import os" + FILL)),
+    Pupil("many-files", (20, 0, 10), _with(largest_solution=(
+        "n = 0\nwhile True:\n    open(f'/tmp/{n}', 'w').close()\n    n += 1")), says="20000 files"),
+    Pupil("hidden-memory", (20, 20, 10), RIGHT, _first(HIDDEN_MEMORY)),
+    Pupil("links", (20, 20, 10), RIGHT, _first(LINKS)),
+    Pupil("half-a-character", (20, 20, 10), RIGHT, _special("An essay with \ud800 in it.")),
+    Pupil("null-bytes", (20, 0, 10), RIGHT, _special("largest = 1 \x00", "largest-solution"), says="null bytes"),
+    Pupil("marked-up", (20, 20, 10), RIGHT,
+          _special("<script>alert(1)</script> <img src=x onerror=alert(1)> [x](javascript:alert(1))")),
+    Pupil("deep", (0, 0, 0), RIGHT, lambda nb: b'{"cells": ' + b'{"a":' * 50_000, says="no notebook"),
+    Pupil("crowded", (0, 0, 0), RIGHT, lambda nb: nb | {"cells": nb["cells"] * 200}, says="cells; expected at most"),
     Pupil("prints", (20, 20, 10), RIGHT, _first("for _ in range(10**5): print('x' * 100)")),
 )
 
