@@ -101,7 +101,7 @@ def kept(variant: dict[str, Any], bias: float, spread: float) -> float:
     if variant["question"] == "typical":
         return float(MASS @ logs)
     power = 1 if variant["question"] == "mean" else 2
-    return float(np.log(MASS @ np.exp(power * logs)) / power)
+    return float(special.logsumexp(power * logs, b=MASS) / power)
 
 
 def bias_reference(variant: dict[str, Any], half_life: float, spread: float) -> float:

@@ -247,7 +247,7 @@ ITEMS = [
          tolerance="Over 24 students, nine roads each, geometric series, a fixed point and two million simulated days "
          "differ by at most 1e-9, relative."),
     Item("adam/best-of-k", 11, "function", "best_of", _best_variant, _best_probes, best_reference,
-         close(1e-6, 1e-9, hint="On three trials, list all subsets by hand: who wins on validation, and what is its test score?"),
+         close(1e-4, 1e-6, hint="On three trials, list all subsets by hand: who wins on validation, and what is its test score?"),
          tolerance="Over 24 students, six tables each, enumeration of all subsets and order statistics differ by at most 6e-16."),
     Item("adam/control", 11, "function", "arms", _control_variant, _control_probes, control_reference,
          close(1e-6, hint="Simulate one row: how large are the mean and the variance of its part of a batch's gradient?"),

@@ -99,10 +99,10 @@ def family_reference(variant: dict[str, Any], seeds: np.ndarray, low: np.ndarray
     return found
 
 
-def _ledger(rng: np.random.Generator, m: int) -> tuple:
-    """Claims with p-values around the steps of the procedures."""
+def _ledger(rng: np.random.Generator, m: int, alpha: float) -> tuple:
+    """Claims with p-values around the steps of the procedures, some of them above alpha."""
     n = rng.integers(5, 13, m)
-    p = np.exp(rng.uniform(np.log(0.002), np.log(0.04), m))
+    p = alpha * np.exp(rng.uniform(np.log(0.08), np.log(1.6), m))
     t, se = stats.t.isf(p, n - 1), rng.uniform(0.05, 0.5, m)
     mean, kind = rng.normal(0, 1, m), rng.integers(0, 3, m)
     away = np.where(rng.random(m) < 0.5, t * se, (t + rng.uniform(0, 1, m)) * se)
@@ -116,7 +116,7 @@ def _family_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tu
     """Ledgers that the three procedures, uncorrected words and two-sided p-values tell apart."""
     found = []
     while len(found) < 6:
-        ledger = _ledger(rng, int(rng.integers(7, 12)))
+        ledger = _ledger(rng, int(rng.integers(7, 12)), float(variant["alpha"]))
         words = [tuple(family_reference({"alpha": a, "procedure": p}, *ledger))
                  for p in PROCEDURES for a in (variant["alpha"], variant["alpha"] / 2)]
         right = words[2 * PROCEDURES.index(variant["procedure"])]
@@ -126,8 +126,9 @@ def _family_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tu
 
 
 def _family_variant(rng: np.random.Generator) -> dict[str, Any]:
-    n, low, high, _ = _ledger(rng, 8)
-    return {"procedure": str(rng.choice(PROCEDURES)), "alpha": float(rng.choice([0.025, 0.05, 0.04])),
+    procedure, alpha = str(rng.choice(PROCEDURES)), float(rng.choice([0.025, 0.05, 0.04]))
+    n, low, high, _ = _ledger(rng, 8, alpha)
+    return {"procedure": procedure, "alpha": alpha,
             "seeds": n, "low": np.round(low, 4), "high": np.round(high, 4)}
 
 
@@ -252,7 +253,7 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 ITEMS = [
     Item("ledger/impatient-judge", 11, "function", "chance", _judge_variant, _judge_probes, judge_reference,
-         close(0.0, 0.008, hint="Simulate claims seed by seed, look where the variant looks, and stop at the first "
+         close(0.0, 0.01, hint="Simulate claims seed by seed, look where the variant looks, and stop at the first "
          "decided word."),
          tolerance="The standard deviation of 100,000 simulated claims against the reference's 150,000 is at most "
          "2.1e-3 by the binomial law; the "

@@ -5,7 +5,7 @@
 For each auto-graded item, for each of so many drawn students, every right solution of its suite answers the hidden
 inputs; then once more with all numbers that it is given in single precision. Three figures come out:
 
-- differ: the largest difference from the reference, as a share of the reference's largest entry;
+- differ: the largest difference from the reference, as a share of the reference's largest entry for that student;
 - inside: the smallest factor by which a difference may grow before the item's own `compare` takes points away;
 - single: the share of students for whom the first right solution in single precision still gets full points.
 
@@ -68,13 +68,14 @@ def measure(course: Course, slug: str, item: Item, students: int = STUDENTS) -> 
         probes = scoring.probes(item, variant, key) if item.kind == "function" else [()]
         expected = [item.reference(variant, *arguments) for arguments in probes]
         inputs += len(probes)
+        size = max(map(_size, expected))
         for name, code in suite.right.items():
             for found, right, arguments in zip(_answers(slug, item, code, everything, probes), expected, probes, strict=True):
                 score = scoring.compared(item, found, right, variant, arguments)
                 if score.share < 1:
                     failed.append(f"{student}, {name!r}: {score.message}")
                     continue
-                differ = max(differ, _difference(found, right))
+                differ = max(differ, _difference(found, right) / size)
                 inside = min(inside, _room(item, found, right, variant, arguments))
         code = next(iter(suite.right.values()))
         low = _answers(slug, item, code, everything, probes, np.float32)
@@ -144,12 +145,18 @@ def _numbers(value: Any) -> np.ndarray | None:
     return np.array(found, np.float64) if all(isinstance(v, bool | int | float) for v in found) else None
 
 
+def _size(expected: Any) -> float:
+    """The largest entry of an answer; 1 where there is none."""
+    numbers = _numbers(expected)
+    return float(np.nanmax(np.abs(numbers))) or 1.0 if numbers is not None and numbers.size else 1.0
+
+
 def _difference(found: Any, expected: Any) -> float:
-    """The largest difference as a share of the reference's largest entry; words that agree differ by nothing."""
+    """The largest difference; words that agree differ by nothing."""
     found, expected = _numbers(found), _numbers(expected)
     if found is None or expected is None or found.shape != expected.shape or not found.size:
         return 0.0
-    return float(np.nanmax(np.abs(found - expected)) / max(float(np.nanmax(np.abs(expected))), 1e-300))
+    return float(np.nanmax(np.abs(found - expected)))
 
 
 def _room(item: Item, found: Any, expected: Any, variant: dict[str, Any], arguments: tuple) -> float:
