@@ -1,6 +1,7 @@
 """Right and wrong solutions of assignment 03. Each source runs after the assignment's set-up."""
 
 from coursework.kit.items import Suite
+from coursework.mutants.writing import answering
 
 FITS = '''
 v = work["damped-steps"]
@@ -92,13 +93,15 @@ def count(errors, price, tried, tolerances, seeds=v["seeds"], tuning=v["tuning"]
     return np.array(out)
 '''
 
+_fit = answering(FITS, "fit(t, y, start, trials)")
+_rate = answering(RATES, "rate(kappa)")
+_half_time = answering(STAIRS, "half_time(s, start)")
+_verdict = answering(BILLS, "verdict(errors, price, tried, tolerances)")
+
 SUITES = {
     "gradient-descents-fault/damped-steps": Suite(
         right={
-            "normal equations, differences": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials)
-''',
+            "normal equations, differences": _fit("run(t, y, start, trials)"),
             "least squares with extra rows, by hand": '''
 v = work["damped-steps"]
 
@@ -130,42 +133,18 @@ def fit(t, y, start, trials):
 ''',
         },
         wrong={
-            "every trial accepted": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, always=True)
-''',
-            "factors swapped": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, up=1 / v["down"], down=1 / v["up"])
-''',
+            "every trial accepted": _fit("run(t, y, start, trials, always=True)"),
+            "factors swapped": _fit('run(t, y, start, trials, up=1 / v["down"], down=1 / v["up"])'),
             "the other scaling": FITS + '''
 def fit(t, y, start, trials):
     return run(t, y, start, trials, scaling="identity" if v["scaling"] == "diagonal" else "diagonal")
 ''',
-            "no damping": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, damping=0.0)
-''',
-            "damping never falls": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, down=1.0)
-''',
-            "damping set back after a success": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, restart=True)
-''',
-            "the chapter's factors of ten": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, up=10.0, down=10.0 if v["up"] != 10 else 7.0)
-''',
-            "uphill": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, sign=1)
-''',
-            "twice the step": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, sign=-2)
-''',
+            "no damping": _fit("run(t, y, start, trials, damping=0.0)"),
+            "damping never falls": _fit("run(t, y, start, trials, down=1.0)"),
+            "damping set back after a success": _fit("run(t, y, start, trials, restart=True)"),
+            "the chapter's factors of ten": _fit('run(t, y, start, trials, up=10.0, down=10.0 if v["up"] != 10 else 7.0)'),
+            "uphill": _fit("run(t, y, start, trials, sign=1)"),
+            "twice the step": _fit("run(t, y, start, trials, sign=-2)"),
             "Jacobian of the start": FITS + '''
 def fit(t, y, start, trials):
     J = jacobian(np.array(start), t)
@@ -179,10 +158,7 @@ def fit(t, y, start, trials):
         out.append(p)
     return np.array(out)
 ''',
-            "only the answer": FITS + '''
-def fit(t, y, start, trials):
-    return np.tile(run(t, y, start, 200)[-1], (trials + 1, 1))
-''',
+            "only the answer": _fit("np.tile(run(t, y, start, 200)[-1], (trials + 1, 1))"),
         },
     ),
     "gradient-descents-fault/one-hand-tied": Suite(
@@ -217,34 +193,16 @@ def rate(kappa):
 ''',
         },
         wrong={
-            "gradient descent's rate": RATES + '''
-def rate(kappa):
-    return (kappa - 1) / (kappa + 1)
-''',
-            "both hands free": RATES + '''
-def rate(kappa):
-    return (np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1)
-''',
-            "root of beta, always": RATES + '''
-def rate(kappa):
-    return beta**0.5
-''',
-            "step one over L": RATES + '''
-def rate(kappa):
-    return at(kappa, 1.0) if name != "late gradient" else at(kappa, 0.25)
-''',
-            "gradient descent's step": RATES + '''
-def rate(kappa):
-    return at(kappa, 2 * kappa / (kappa + 1)) if name == "heavy ball" else at(kappa, 0.5)
-''',
+            "gradient descent's rate": _rate("(kappa - 1) / (kappa + 1)"),
+            "both hands free": _rate("(np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1)"),
+            "root of beta, always": _rate("beta**0.5"),
+            "step one over L": _rate('at(kappa, 1.0) if name != "late gradient" else at(kappa, 0.25)'),
+            "gradient descent's step": _rate('at(kappa, 2 * kappa / (kappa + 1)) if name == "heavy ball" else at(kappa, 0.5)'),
             "only the flat end": RATES + '''
 def rate(kappa):
     return min(slowest(a / kappa) for a in np.geomspace(1e-3, 3.99, 2000)) if name != "heavy ball" else beta
 ''',
-            "beta itself": RATES + '''
-def rate(kappa):
-    return beta if name == "heavy ball" else np.sqrt(at(kappa, 0.9))
-''',
+            "beta itself": _rate('beta if name == "heavy ball" else np.sqrt(at(kappa, 0.9))'),
             "steps for a rate": RATES + '''
 def rate(kappa):
     best = min(at(kappa, a) for a in np.geomspace(1e-3, 3.99, 2000))
@@ -259,10 +217,7 @@ def rate(kappa):
     ),
     "gradient-descents-fault/other-stairs": Suite(
         right={
-            "an integral": STAIRS + '''
-def half_time(s, start):
-    return time(s, start)
-''',
+            "an integral": _half_time("time(s, start)"),
             "steps counted": '''
 v = work["other-stairs"]
 def half_time(s, start):
@@ -284,30 +239,12 @@ def half_time(s, start):
 ''',
         },
         wrong={
-            "two layers, as in the chapter": STAIRS + '''
-def half_time(s, start):
-    return np.log(s / start**2 - 1) / (4 * eta * s)
-''',
-            "factor two of the loss forgotten": STAIRS + '''
-def half_time(s, start):
-    return time(s, start, eta=eta / 2)
-''',
-            "flow time for steps": STAIRS + '''
-def half_time(s, start):
-    return time(s, start) * eta
-''',
-            "learned for half learned": STAIRS + '''
-def half_time(s, start):
-    return time(s, start, half=0.9)
-''',
-            "start squared twice": STAIRS + '''
-def half_time(s, start):
-    return time(s, start**2)
-''',
-            "one layer": STAIRS + '''
-def half_time(s, start):
-    return np.log(2) / (2 * eta * s)
-''',
+            "two layers, as in the chapter": _half_time("np.log(s / start**2 - 1) / (4 * eta * s)"),
+            "factor two of the loss forgotten": _half_time("time(s, start, eta=eta / 2)"),
+            "flow time for steps": _half_time("time(s, start) * eta"),
+            "learned for half learned": _half_time("time(s, start, half=0.9)"),
+            "start squared twice": _half_time("time(s, start**2)"),
+            "one layer": _half_time("np.log(2) / (2 * eta * s)"),
             "conserved, or decayed, once for twice": STAIRS + '''
 def half_time(s, start):
     if kind == "weight decay":
@@ -316,18 +253,12 @@ def half_time(s, start):
         return np.log(2) / (2 * eta * start**2)
     return time(s, start, kind="four layers" if kind == "three layers" else "three layers")
 ''',
-            "the visible value": STAIRS + '''
-def half_time(s, start):
-    return time(1.0, 0.3)
-''',
+            "the visible value": _half_time("time(1.0, 0.3)"),
         },
     ),
     "gradient-descents-fault/the-bill": Suite(
         right={
-            "run by run": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances)
-''',
+            "run by run": _verdict("count(errors, price, tried, tolerances)"),
             "all at once": '''
 v = work["the-bill"]
 def verdict(errors, price, tried, tolerances):
@@ -345,14 +276,8 @@ def verdict(errors, price, tried, tolerances):
 ''',
         },
         wrong={
-            "steps for cost": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, unit=np.ones(len(price)))
-''',
-            "caps forgotten": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, censor=False)
-''',
+            "steps for cost": _verdict("count(errors, price, tried, tolerances, unit=np.ones(len(price)))"),
+            "caps forgotten": _verdict("count(errors, price, tried, tolerances, censor=False)"),
             "tuning the other way": BILLS + '''
 def verdict(errors, price, tried, tolerances):
     return count(errors, price, tried, tolerances, tuning="counted" if v["tuning"] != "counted" else "not counted")
@@ -361,14 +286,8 @@ def verdict(errors, price, tried, tolerances):
 def verdict(errors, price, tried, tolerances):
     return count(errors, price, tried, tolerances, seeds="median" if v["seeds"] == "worst" else "worst")
 ''',
-            "no lead asked for": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, lead=1.0)
-''',
-            "the luckiest seed": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, seeds="best")
-''',
+            "no lead asked for": _verdict("count(errors, price, tried, tolerances, lead=1.0)"),
+            "the luckiest seed": _verdict('count(errors, price, tried, tolerances, seeds="best")'),
             "lowest error at the end": BILLS + '''
 def verdict(errors, price, tried, tolerances):
     last = np.nanmin(np.median(errors, axis=1), axis=1)
@@ -385,10 +304,7 @@ def verdict(errors, price, tried, tolerances):
     winners = count(errors, price, tried, tolerances, censor=False)
     return np.where(winners < 0, np.argmin(price), winners)
 ''',
-            "axes swapped": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors.transpose(0, 2, 1), price, tried, tolerances)
-''',
+            "axes swapped": _verdict("count(errors.transpose(0, 2, 1), price, tried, tolerances)"),
         },
     ),
 }
