@@ -173,7 +173,8 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
         result["notes"] = [str(error)]
         scores = {slug: (0.0, "the submission could not be read.") for slug in items}
     else:
-        run = Run(plan, items, drawn, Key(secret, course.id, job.student), limits)
+        mark = hashlib.sha256(job.path.read_bytes()).hexdigest()
+        run = Run(plan, items, drawn, Key(secret, course.id, job.student, mark), limits)
         run.go(engine, worker)
         scores, texts, result["bets"] = run.scores, plan.texts, run.bets
         result |= {"notes": plan.notes, "cells": [run.cells[n] for n in sorted(run.cells)], "sources": plan.sources,

@@ -196,9 +196,10 @@ def text(released: NotebookNode) -> str:
 
 def write(course: Course, slugs: list[str], people: list[Student], key: bytes, folder: Path) -> Iterator[Path]:
     """Write folder/student/slug.ipynb for everyone, one at a time. Raises CourseError before a secret could leave."""
-    for slug in slugs:
+    for slug in slugs:  # all of them first: half a release is none
         if wrong := check(course, slug):
             raise CourseError(f"{slug} is not in order: {'; '.join(wrong)}.")
+    for slug in slugs:
         for student in people:
             content = text(notebook(course, slug, student.id, key))
             if key.decode("utf-8", "replace") in content:

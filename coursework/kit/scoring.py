@@ -13,18 +13,19 @@ from coursework.kit.wire import WireError, decode, encode
 
 @dataclass(frozen=True)
 class Key:
-    """What draws a student's variant and probes."""
+    """What draws a student's variant and probes. submission: its hash; another notebook gets other hidden inputs."""
 
     secret: bytes
     course: str
     student: str
+    submission: str = ""
 
 
 def probes(item: Item, variant: dict[str, Any], key: Key) -> list[tuple]:
-    """The hidden inputs of one student's item, the same at every grading."""
+    """The hidden inputs of one student's item, the same at every grading of the same notebook."""
     if item.probes is None:
         raise TypeError(f"{item.id} is a function without probes; give it some.")
-    rng = variants.generator(key.secret, key.course, key.student, item.id, "probes")
+    rng = variants.generator(key.secret, key.course, key.student, item.id, "/".join(filter(None, ("probes", key.submission))))
     return [tuple(arguments) for arguments in item.probes(variant, rng)]
 
 

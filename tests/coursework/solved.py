@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ from coursework.kit.course import Course
 from coursework.kit.release import nbgrader_of
 
 MARKER = re.compile(r"(?m)^.*### (BEGIN|END) SOLUTION.*\n?")
+
+
+def share_of_a_core() -> float:
+    """How much of a core this process has, if every test worker beside it is busy; at most one."""
+    return min(1.0, len(os.sched_getaffinity(0)) / int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def solutions(course: Course, slug: str) -> dict[str, str]:
