@@ -65,7 +65,8 @@ def forecaster_reference(variant: dict[str, Any], confidence: np.ndarray, hit: n
 def _bets(rng: np.random.Generator, charge: str) -> tuple[np.ndarray, np.ndarray]:
     """A record whose p-value is neither 0 nor 1: unlike confidences, a hit rate somewhat off on the charged side."""
     while True:
-        p = np.round(rng.choice([rng.uniform(0.5, 0.7), rng.uniform(0.8, 0.9), rng.uniform(0.93, 0.99)], int(rng.integers(10, 19))), 2)
+        levels = rng.uniform([0.5, 0.8, 0.93], [0.7, 0.9, 0.99])
+        p = np.round(rng.choice(levels, int(rng.integers(10, 19))), 2)
         hit = (rng.random(len(p)) < p ** rng.uniform(0.5, 2.0)).astype(int)
         if 0.01 < forecaster_reference({"charge": charge}, p, hit) < 0.5:
             return p, hit
@@ -82,8 +83,9 @@ def _forecaster_variant(rng: np.random.Generator) -> dict[str, Any]:
 PROCEDURES = ("Holm", "Bonferroni", "Hochberg")
 
 
-def family_reference(variant: dict[str, Any], seeds: np.ndarray, low: np.ndarray, high: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """1 where the word held survives. p-value of 'the mean is outside': the larger of the one-sided ones at the region's ends."""
+def family_reference(variant: dict[str, Any], seeds: np.ndarray, low: np.ndarray, high: np.ndarray, region: np.ndarray
+                     ) -> np.ndarray:
+    """1 where the word held survives. p-value of 'the mean is outside': the larger of those at the region's two ends."""
     n, low, high = (np.asarray(v, float) for v in (seeds, low, high))
     mean, se = (low + high) / 2, (high - low) / 2 / stats.t.ppf(0.975, n - 1)
     ends = np.asarray(region, float)
@@ -106,7 +108,8 @@ def _ledger(rng: np.random.Generator, m: int, alpha: float) -> tuple:
     t, se = stats.t.isf(p, n - 1), rng.uniform(0.05, 0.5, m)
     mean, kind = rng.normal(0, 1, m), rng.integers(0, 3, m)
     away = np.where(rng.random(m) < 0.5, t * se, (t + rng.uniform(0, 1, m)) * se)
-    region = np.stack([np.where(kind == 1, -np.inf, mean - t * se), np.where(kind == 0, np.inf, mean + np.maximum(away, t * se))], 1)
+    above = mean + np.maximum(away, t * se)
+    region = np.stack([np.where(kind == 1, -np.inf, mean - t * se), np.where(kind == 0, np.inf, above)], 1)
     region[kind == 1, 1] = (mean + t * se)[kind == 1]
     half = stats.t.ppf(0.975, n - 1) * se
     return n.astype(float), mean - half, mean + half, region
@@ -180,7 +183,8 @@ def _claim_log(rng: np.random.Generator, claim: str, bad: str) -> list[dict[str,
     n, base = int(rng.integers(5, 8)), int(rng.integers(0, 50))
     low = float(np.round(rng.normal(), 2))
     plan = {"claim": claim, "low": low, "high": float(np.round(low + rng.uniform(1, 2), 2)), "seeds": n}
-    pilots = [{"event": "pilot", "claim": claim, "seed": 100 + base + k, "value": float(np.round(rng.normal(low + 0.5), 3))} for k in range(2)]
+    pilots = [{"event": "pilot", "claim": claim, "seed": 100 + base + k, "value": float(np.round(rng.normal(low + 0.5), 3))}
+              for k in range(2)]
     where = low + rng.choice([0.5, -1.2, 0.05])
     values: list[Any] = [float(np.round(v, 3)) for v in rng.normal(where, 0.25, n)]
     values[int(rng.integers(1, n))] = None
@@ -230,8 +234,10 @@ def _audit_compare(found: Any, expected: Any, variant: dict[str, Any], arguments
     if (index, rule) == tuple(expected):
         return Score(1.0, "right.")
     if expected[0] == -1:
-        return Score(0.0, f"an honest log is accused of {rule!r}. What may happen before the first run? May a diverged run be excluded?")
-    return Score(0.0, f"a log in which somebody {expected[1]!r} is not read rightly; check the rule, the claim it belongs to and the index.")
+        return Score(0.0, f"an honest log is accused of {rule!r}. What may happen before the first run? "
+                          "May a diverged run be excluded?")
+    return Score(0.0, f"a log in which somebody {expected[1]!r} is not read rightly; check the rule, the claim that it "
+                      "belongs to and the index.")
 
 
 # --- skew-bet ---------------------------------------------------------------------------------------------------------
@@ -243,8 +249,7 @@ def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def bet_reference(variant: dict[str, Any]) -> float:
-    """Per cent of claims 'mean at most the truth' that Student's 95 % interval calls held, seeds lognormal, truth on "
-         "the border."""
+    """Per cent of claims 'mean at most the truth' that Student's 95 % interval calls held: lognormal, truth on the border."""
     n, sigma = int(variant["seeds"]), float(variant["sigma"])
     x = np.random.default_rng(int(variant["stream"])).lognormal(0.0, sigma, (int(variant["claims"]), n)) - np.exp(sigma**2 / 2)
     high = x.mean(1) + stats.t.ppf(0.975, n - 1) * x.std(1, ddof=1) / np.sqrt(n)

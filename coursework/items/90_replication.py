@@ -85,7 +85,7 @@ def _judge_compare(found: Any, expected: Any, variant: dict[str, Any], arguments
     enough = power(variant, plan["low"], plan["high"], n) >= variant["power"] - SLACK
     fewest = n == FEWEST or power(variant, plan["low"], plan["high"], n - 1) <= variant["power"] + SLACK
     if not enough or not fewest:
-        said.append(f"{n} seeds are {'more than your region needs' if enough else 'too few for your region'}: simulate your own verdict.")
+        said.append(f"{n} seeds are {'more than your region needs' if enough else 'too few for your region'}: simulate it.")
     words = [word(variant, plan, *runs) for runs in arguments[0]]
     wrong = sum(a != b for a, b in zip(found["words"], words, strict=False)) + abs(len(words) - len(found["words"]))
     if wrong:
