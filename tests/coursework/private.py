@@ -45,19 +45,30 @@ def seen(source: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def secrets() -> frozenset[str]:
-    """The runs that are private: in no chapter, page, module or released part of a source."""
+def texts() -> tuple[list[str], list[str]]:
+    """What is private, and what is public: chapters, pages, modules, the released parts of the sources."""
     course = ROOT / "coursework"
     sources = [p.read_text(encoding="utf-8") for p in sorted((course / "source").glob("*.md"))]
-    private = set().union(*(runs(hidden(s)) for s in sources))
-    for folder in ("items", "mutants"):
-        for path in sorted((course / folder).glob("*.py")):
-            private |= runs(path.read_text(encoding="utf-8"))
-    public = set().union(*(runs(seen(s)) for s in sources))
+    modules = [p.read_text(encoding="utf-8") for folder in ("items", "mutants") for p in sorted((course / folder).glob("*.py"))]
+    public = [seen(s) for s in sources]
     for place, kind in (("code", "*.py"), ("chapters", "*.md"), ("book", "*.md"), (".", "*.md"), ("coursework/kit", "*.py")):
         files = (ROOT / place).glob(kind) if place == "." else (ROOT / place).rglob(kind)
-        public |= set().union(*(runs(p.read_text(encoding="utf-8")) for p in files), set())
-    return frozenset(private - public)
+        public += [p.read_text(encoding="utf-8") for p in sorted(files)]
+    return [*map(hidden, sources), *modules], public
+
+
+@lru_cache(maxsize=1)
+def secrets() -> frozenset[str]:
+    """The runs that are private and nowhere public."""
+    private, public = texts()
+    return frozenset(set().union(*map(runs, private)) - set().union(*map(runs, public)))
+
+
+@lru_cache(maxsize=1)
+def names() -> frozenset[str]:
+    """Names of functions and variables that only solutions and items use: a search index keeps words, not their order."""
+    private, public = (set(re.findall(r"\b[a-z]\w*_\w{3,}\b", "\n".join(each).lower())) for each in texts())
+    return frozenset(name for name in private - public if len(name) >= 10)
 
 
 def plain(data: bytes, suffix: str) -> str:

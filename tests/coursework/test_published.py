@@ -52,6 +52,16 @@ def test_nothing_private_is_on_the_site() -> None:
 
 
 @built
+def test_the_search_index_knows_no_name_of_a_solutions() -> None:
+    index = SITE / "searchindex.js"
+    if not index.is_file():
+        pytest.skip("this site has no search index")
+    assert len(private.names()) > 50
+    known = set(re.findall(r"\w+", index.read_text(encoding="utf-8").lower()))
+    assert sorted(private.names() & known) == []
+
+
+@built
 def test_no_file_of_the_coursework_is_on_the_site() -> None:
     names = [p.relative_to(SITE).as_posix() for p in private.published(SITE)]
     slugs = "|".join(p.stem for p in (ROOT / "coursework" / "source").glob("9*.md"))
