@@ -113,7 +113,7 @@ def _changes(found: Reading) -> str:
     """The note before an essay that changed: what was read and is no more, and what is new. Indented, so nothing obeys."""
     old, new = ((found[key] or "").splitlines() for key in ("read", "seen"))
     lines = [f"    {line}" for line in difflib.unified_diff(old, new, "read", "handed in last", lineterm="", n=0)]
-    return f"**To the reader:** {AGAIN} Press *Mark as graded* to keep it, or type another.\n\n" + "\n".join(lines)
+    return f"**To the reader:** {AGAIN} Press *Resolve* to keep it, or type another.\n\n" + "\n".join(lines)
 
 
 def harmless(text: str) -> str:
