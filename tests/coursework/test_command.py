@@ -10,14 +10,17 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("nbgrader", reason="the coursework's environment is not installed (make test-coursework installs it)")
 
 from classroom import RIGHT, SLUG, Pupil, hand_in  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
 
 from coursework.kit import variants  # noqa: E402
+from coursework.kit.cli import app  # noqa: E402
 from coursework.kit.sandbox import NoSandbox, engine  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +37,23 @@ except NoSandbox as error:
 confined = pytest.mark.skipif(bool(WHY), reason=WHY)
 
 
-def run(where: Path, *words: object, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(where: Path, *words: object, check: bool = True, **environment: str) -> SimpleNamespace:
+    """The command in this process, from the folder `where`: one of its own takes seconds to start."""
+    engine.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        for name, value in ({variants.VARIABLE: SECRET} | environment).items():
+            patch.setenv(name, value)
+        done = CliRunner().invoke(app, [*map(str, words)])
+    engine.cache_clear()
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert not check or done.exit_code == 0, done.output
+    return SimpleNamespace(returncode=done.exit_code, stdout=done.stdout, stderr=done.stderr)
+
+
+def run_outside(where: Path, *words: object, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a process of its own."""
     done = subprocess.run([*KIT, *map(str, words)], cwd=where, text=True, capture_output=True, check=False,
                           env=ENVIRONMENT | {variants.VARIABLE: SECRET} | environment)
     assert not check or done.returncode == 0, done.stdout + done.stderr
@@ -127,7 +146,7 @@ def test_a_damaged_zip_costs_its_author_and_nobody_else(tmp_path: Path) -> None:
     data[at:at + 40] = b"\xff" * 40
     (tmp_path / "export.zip").write_bytes(data)
     done = run(tmp_path, "grade", *names, "--submitted", tmp_path / "export.zip", "--no-sandbox", check=False)
-    assert "Traceback" not in done.stderr and "cannot be unpacked" in done.stderr
+    assert "cannot be unpacked" in done.stderr
     assert (tmp_path / "out" / "submitted" / "bob" / SLUG / f"{SLUG}.ipynb").is_file()
 
 
@@ -174,7 +193,7 @@ def test_what_is_missing_is_named_with_the_next_step(
         (tmp_path / name).write_text(text, encoding="utf-8")
     done = run(tmp_path, "release", *words, "--root", DEMO, "--out", tmp_path / "out", check=False)
     assert done.returncode == 1 and message in done.stderr, done.stderr
-    assert "Traceback" not in done.stderr and not (tmp_path / "out").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_stranger_and_an_empty_folder_are_named(tmp_path: Path) -> None:
@@ -192,12 +211,13 @@ def test_the_secret_is_made_at_the_first_release_and_asked_for_at_grading(tmp_pa
     shutil.copy(ROOT / "coursework" / "__init__.py", tmp_path / "coursework")
     path, place = tmp_path / "coursework" / ".secret", f"{ROOT / 'code'}:{tmp_path}"
     names = common(tmp_path, "ada")
-    early = run(tmp_path, "grade", *names, "--submitted", tmp_path, check=False, ALCHEMY_COURSE_SECRET="", PYTHONPATH=place)
+    early = run_outside(tmp_path, "grade", *names, "--submitted", tmp_path, check=False, ALCHEMY_COURSE_SECRET="",
+                        PYTHONPATH=place)
     assert early.returncode == 1 and "The first release makes it and keeps it in" in early.stderr and str(path) in early.stderr
-    done = run(tmp_path, "release", *names, ALCHEMY_COURSE_SECRET="", PYTHONPATH=place)
+    done = run_outside(tmp_path, "release", *names, ALCHEMY_COURSE_SECRET="", PYTHONPATH=place)
     assert f"The course secret is made: {path}. Back it up" in done.stderr and path.is_file()
     first = (tmp_path / "out" / "release" / "ada" / f"{SLUG}.ipynb").read_bytes()
-    again = run(tmp_path, "release", *names, ALCHEMY_COURSE_SECRET="", PYTHONPATH=place)
+    again = run_outside(tmp_path, "release", *names, ALCHEMY_COURSE_SECRET="", PYTHONPATH=place)
     assert "is made" not in again.stderr
     assert (tmp_path / "out" / "release" / "ada" / f"{SLUG}.ipynb").read_bytes() == first
     assert path.read_bytes().strip() not in first
@@ -263,6 +283,6 @@ def test_make_coursework_goes_from_roster_to_gradebook(tmp_path: Path) -> None:
 def test_a_zip_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "e.zip").write_bytes(b"PK")
     done = run(tmp_path, "grade", *common(tmp_path, "ada"), "--submitted", tmp_path / "e.zip", "--no-sandbox", check=False)
-    assert done.returncode == 1 and "export the submissions once more" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "export the submissions once more" in done.stderr
 
 
