@@ -195,6 +195,11 @@ def test_the_command_that_makes_the_sandbox_is_not_told_the_secret(monkeypatch: 
         assert variants.VARIABLE not in around and "s" * 20 not in around.values() and "PATH" in around
 
 
+def test_no_two_workers_share_the_count_of_processes() -> None:
+    users = {sandbox.user(grader, worker) for grader in range(1000, 1250) for worker in range(16)}
+    assert len(users) == 250 * 16 and min(users) >= 61_000 and max(users) < 65_000
+
+
 def test_what_is_handed_in_as_a_link_or_cannot_be_read_stops_nobody(tmp_path: Path) -> None:
     for name in ("ada", "bob"):
         (tmp_path / "elsewhere" / name).mkdir(parents=True)

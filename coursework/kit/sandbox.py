@@ -36,7 +36,7 @@ LIBRARY = KIT.parents[1] / "code" / "alchemy"
 REPLY_BYTES = 64 * 2**20
 GRACE = 5.0     # seconds that the inside gets to stop by itself
 START = 60.0    # seconds to start Python
-UIDS = 61_000   # where the grader is root, worker n becomes UIDS + n
+UIDS = 61_000   # where the grader is root, its workers become users from here on, see `user`
 
 
 class NoSandbox(RuntimeError):
@@ -161,6 +161,12 @@ def engine(image: str = "", *, confined: bool = True) -> tuple[str, ...]:
     )
 
 
+def user(grader: int, worker: int) -> int:
+    """The user that runs a worker's submission. The limit on processes counts by user over the whole machine, so two
+    workers, of two graders or of one, must not share it: a fork bomb in one would stop the other."""
+    return UIDS + 16 * (grader % 250) + worker % 16
+
+
 @dataclass
 class Sandbox:
     """One confined process. box.ask(...) -> reply; Died when it cannot answer. Not for two threads at once."""
@@ -197,7 +203,7 @@ class Sandbox:
         if self._inside:
             threading.Thread(target=watch.until, args=(self._watching, self._inside, self.limits.memory_mb, self._over),
                              daemon=True).start()
-        uid = UIDS + self.worker if os.geteuid() == 0 and self.engine[0] == "bwrap" else 0
+        uid = user(os.getpid(), self.worker) if os.geteuid() == 0 and self.engine[0] == "bwrap" else 0
         try:
             self._send({**vars(self.limits), "total_seconds": int(self.limits.total_seconds), "uid": uid})
             self._receive(START)
