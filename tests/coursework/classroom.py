@@ -234,7 +234,7 @@ for target in ("/etc/shadow", "/proc/1/root", "/root", "/home", "/proc/self/cwd/
         os.symlink(target, "/tmp/" + target.strip("/").replace("/", "-"))
     except OSError as error:
         print(error)
-print("SHADOW", os.path.exists("/tmp/etc-shadow"), "ROOT", os.path.exists("/tmp/proc-1-root/etc"))
+print("SHADOW", os.path.exists("/tmp/etc-shadow"), "ROOT", os.path.exists("/tmp/proc-1-root/etc/passwd"))
 """
 
 
