@@ -291,7 +291,7 @@ ITEMS = [
                    "precision."),
     Item("batch-normalization/sorted-bet", 5, "prediction",
          variant=_bet_variant, reference=company_bet,
-         tolerance="None: the bet is scored against the fall as it is measured; over 24 students it lies between -3 and 49 points, "
-                   "with the middle half between 5 and 28."),
+         tolerance="None: the bet is scored against the fall as it is measured; over 24 students it lies between -3 and 49 "
+                   "points, with the middle half between 5 and 28."),
     Item("batch-normalization/essay", 50, "essay"),
 ]
