@@ -47,7 +47,7 @@ test: $(READY) ## unit tests, and every chapter at smoke scale
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $(JOBS) --dist loadscope
 
 test-site: $(READY) ## the built site in a real browser; SITE=folder (skips with the reason where there is none)
-	@ALCHEMY_SCALE=smoke SITE=$(SITE) $(BIN)/python -m pytest tests/site -n $(JOBS) --dist loadgroup
+	@ALCHEMY_SCALE=smoke SITE=$(SITE) $(BIN)/python -m pytest tests/site tests/coursework/test_published.py -n $(JOBS) --dist loadgroup
 
 lab: $(READY) ## JupyterLab on the chapters, opened as notebooks and saved as text
 	@JUPYTER_CONFIG_PATH=$(CURDIR)/scripts/lab $(BIN)/jupyter lab chapters
@@ -69,11 +69,12 @@ replicate: $(READY) ## run every chapter on five other seeds and keep the words 
 COURSE_VENV   ?= .venv-coursework
 COURSE_BIN    := $(COURSE_VENV)/bin
 COURSE_READY  := $(COURSE_VENV)/.installed
-COURSE_OUT    := _build/coursework
+COURSE_OUT    ?= _build/coursework
+ASSIGNMENTS   ?=
 ROSTER        ?= coursework/roster.csv
 SUBMITTED     ?= coursework/submitted
 KIT            = PYTHONPATH=$(CURDIR)/code:$(CURDIR) $(COURSE_BIN)/python -m coursework.kit
-KIT_OPTIONS    = --roster $(ROSTER) --out $(COURSE_OUT) $(if $(OVERLAY),--overlay $(OVERLAY))
+KIT_OPTIONS    = --roster "$(ROSTER)" --out "$(COURSE_OUT)" $(if $(OVERLAY),--overlay "$(OVERLAY)")
 
 $(COURSE_READY): coursework/requirements.lock
 	@test -x $(COURSE_BIN)/python || $(PYTHON) -m venv $(COURSE_VENV)
@@ -81,14 +82,17 @@ $(COURSE_READY): coursework/requirements.lock
 	@$(COURSE_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r coursework/requirements.lock
 	@touch $@
 
-coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (a folder or a zip), feedback, gradebook; OVERLAY=folder
-	@$(KIT) release $(KIT_OPTIONS)
-	@if [ -e $(SUBMITTED) ]; then $(KIT) grade $(KIT_OPTIONS) --submitted $(SUBMITTED) --workers $(JOBS) && \
-	  $(KIT) feedback $(KIT_OPTIONS) && $(KIT) export $(KIT_OPTIONS); \
-	  else echo "Nothing to grade: there is no $(SUBMITTED)."; fi
+coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (folder or zip), feedback, gradebook; OVERLAY=folder ASSIGNMENTS="..."
+	@$(KIT) release $(ASSIGNMENTS) $(KIT_OPTIONS)
+	@if [ -e "$(SUBMITTED)" ]; then \
+	  $(KIT) grade $(ASSIGNMENTS) $(KIT_OPTIONS) --submitted "$(SUBMITTED)" --workers $(JOBS); graded=$$?; \
+	  if [ -e "$(COURSE_OUT)/gradebook.db" ]; then $(KIT) feedback $(ASSIGNMENTS) $(KIT_OPTIONS) && $(KIT) export $(KIT_OPTIONS) || exit 1; fi; \
+	  exit $$graded; \
+	else echo "Nothing to grade yet: there is no $(SUBMITTED). Put notebooks there as STUDENT/ASSIGNMENT.ipynb, or name a" \
+	  "folder or a zip with SUBMITTED=..., and run this again."; fi
 
-test-coursework: $(COURSE_READY) ## the coursework's cycle with a class of thirty, hostile ones included
-	@$(COURSE_BIN)/python -m pytest tests/coursework -q
+test-coursework: $(COURSE_READY) ## the coursework's cycle with a class of thirty, hostile ones included; SITE=folder is searched too
+	@SITE=$(SITE) $(COURSE_BIN)/python -m pytest tests/coursework -q -rs -n $(JOBS) --dist loadfile
 
 lock: ## resolve requirements.txt anew into requirements.lock
 	@PYTHON=$(PYTHON) scripts/lock.sh

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
+import os
 import stat
+import struct
+import time
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coursework.kit import calibration, inputs, sandbox, submission, variants, wire
+from coursework.kit import calibration, grade, inputs, readers, sandbox, scoring, seccomp, submission, variants, wire
 from coursework.kit import course as courses
+from coursework.kit.items import Item
 from coursework.kit.release import Student, students
 
 DEMO = courses.load(root=Path(__file__).parent / "coursework" / "demo")
@@ -70,11 +75,166 @@ def test_what_is_no_answer_stays_inside(value: object) -> None:
 
 @pytest.mark.parametrize("message", [
     {"array": ["<f8", [10**12], ""]}, {"array": ["|O8", [1], "AAAAAAAAAAA="]}, {"array": ["<f8", [-1], ""]},
+    {"array": ["<f8", [math.inf], ""]}, {"array": ["<f1", [0], ""]}, {"array": ["<f8", [0, 10**40], ""]},
+    {"array": [3, [0], ""]}, {"array": ["<f8", [[0]], ""]},
     {"array": ["<f8", [1], "not base64!"]}, {"items": [[1]]}, {"pickle": "gASV"}, {"array": "x"}, {"array": ["<f8", None, ""]},
 ])
 def test_forged_messages_are_refused(message: object) -> None:
     with pytest.raises(wire.WireError):
         wire.decode(message)
+
+
+@pytest.mark.parametrize("reply", [
+    {"error": "none"}, {"error": 3}, {"error": {"where": 3, "type": {}, "text": [1]}},
+    {"error": {"where": ["x", 3, "\ud800"]}},
+    {"printed": {"a": 1}, "seconds": "never"}, {"seconds": -1}, {"seconds": math.nan}, {"seconds": 10**400},
+    {"printed": "\ud800"},
+])
+def test_a_forged_reply_is_made_harmless(reply: dict) -> None:
+    made = wire.cleaned(reply)
+    assert isinstance(made["printed"], str) and (made["seconds"] is None or made["seconds"] >= 0)
+    json.dumps(made).encode()
+    made["printed"].encode("utf-8")
+    if "error" in reply:
+        assert all(isinstance(made["error"][k], str) for k in ("type", "text"))
+        scoring.complaint(made["error"])
+    for each in ([], None, 3, "x"):
+        with pytest.raises(ValueError, match="not a reply"):
+            wire.cleaned(each)
+
+
+@pytest.mark.parametrize("error", [
+    None, 3, "x", {}, {"where": 3}, {"where": [1]}, {"type": [], "text": {}}, {"where": "abc"}])
+def test_a_forged_error_of_one_probe_is_a_complaint(error: object) -> None:
+    assert isinstance(scoring.complaint(error, hidden=True), str)
+    score = scoring.of_function(DEMO.items("90-demo")[0], {"power": 2}, [(np.ones(2), np.ones(2))], [{"error": error}])
+    assert score.share == 0
+
+
+HUGE = np.lib.stride_tricks.as_strided(np.zeros(1), (2000, 2000), (0, 0))
+HOSTILE = [None, True, "right", "nan", math.nan, math.inf, 10**400, [], {}, [[]], {"a": 1}, [1, "a"], np.zeros(0),
+           np.zeros((0, 3)), np.full(3, np.nan), np.full((2, 2), np.inf), np.array(["a"]), np.zeros((1,) * 30),
+           HUGE, [HUGE, HUGE], 1j]
+REAL = courses.load()
+GRADED = [(slug, item) for slug in REAL.slugs() for item in REAL.items(slug) if item.kind in ("function", "value")]
+
+
+def twisted(value: object, by: float) -> object:
+    """The value with every number replaced by `by`."""
+    if isinstance(value, dict):
+        return {k: twisted(v, by) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [twisted(v, by) for v in value]
+    if isinstance(value, str | bool | None):
+        return value
+    return np.full(np.shape(value), by)
+
+
+@pytest.mark.parametrize(("slug", "item"), GRADED, ids=[item.id for _, item in GRADED])
+def test_no_answer_from_a_hostile_notebook_passes_or_stalls_a_comparison(slug: str, item: Item) -> None:
+    """Not a number is near everything for a careless `abs(a - b) > tolerance`; an answer of 32 MB is no reason to hang."""
+    variant = variants.draw(item, b"k" * 16, "c", "ada")
+    key = scoring.Key(b"k" * 16, "c", "ada")
+    arguments = scoring.probes(item, variant, key)[0] if item.kind == "function" else ()
+    expected = item.reference(variant, *arguments)
+    plain = wire.decode(wire.encode(variants.plain(expected) if not isinstance(expected, np.ndarray) else expected))
+    if isinstance(expected, bool | np.bool_ | str) or expected is None:
+        worthless = HOSTILE[:0]
+    else:
+        worthless = [*HOSTILE, *(twisted(plain, by) for by in (math.nan, math.inf, -math.inf))]
+    begun = time.process_time()
+    for found in worthless:
+        score = scoring.compared(item, found, expected, variant, arguments)
+        assert score.share < 0.5, f"{item.id} gives {score.share} for {str(found)[:60]}: {score.message}"
+    assert time.process_time() - begun < 10
+
+
+def test_hidden_inputs_are_the_same_for_the_same_submission_and_no_other() -> None:
+    """A notebook can tell its author what it was called with; another notebook is called with something else."""
+    item = DEMO.items("90-demo")[0]
+    drawn = [scoring.probes(item, {"power": 2}, scoring.Key(b"k" * 16, "c", "ada", mark))[0][0] for mark in ("a", "a", "b", "")]
+    assert np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2]) and not np.array_equal(drawn[0], drawn[3])
+
+
+def run_filter(program: bytes, machine: str, number: int, argument: int = 0, architecture: int = 0) -> int:
+    """What the kernel would answer: classic BPF, as far as the filter uses it."""
+    lines = [struct.unpack_from("=HBBI", program, at) for at in range(0, len(program), 8)]
+    data = {0: number, 4: architecture or seccomp.AUDIT[machine], 16: argument}
+    place = held = 0
+    while True:
+        code, yes, no, operand = lines[place]
+        if code == 0x06:
+            return operand
+        if code == 0x20:
+            held, place = data[operand], place + 1
+        else:
+            true = {0x15: held == operand, 0x35: held >= operand, 0x45: bool(held & operand)}[code]
+            place += 1 + (yes if true else no)
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_refuses_what_it_lists_and_lets_the_rest_through(machine: str) -> None:
+    program = seccomp.program(machine)
+    allow, refuse, absent, kill = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS, 0x80000000
+    for number in range(600):
+        wanted = refuse if number in seccomp.REFUSED[machine].values() else absent if number == seccomp.CLONE3 else allow
+        assert run_filter(program, machine, number) == wanted, number
+    assert run_filter(program, machine, seccomp.CLONE[machine], 0x10000000) == refuse  # a user namespace
+    assert run_filter(program, machine, seccomp.CLONE[machine], 0x003D0F00) == allow   # a thread, as glibc makes it
+    assert run_filter(program, machine, seccomp.X32 + 1) == absent
+    assert run_filter(program, machine, 1, architecture=0x40000003) == kill            # 32-bit calls have other numbers
+    assert seccomp.program("riscv64") == b""
+
+
+def test_the_command_that_makes_the_sandbox_is_not_told_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """bwrap stays inside as process 1, and its environment can be read there."""
+    monkeypatch.setenv(variants.VARIABLE, "s" * 20)
+    for engine in (("bwrap",), ("docker", "image"), ("none",)):
+        around = sandbox.Sandbox(engine=engine)._outer()
+        assert variants.VARIABLE not in around and "s" * 20 not in around.values() and "PATH" in around
+
+
+def test_no_two_workers_share_the_count_of_processes() -> None:
+    users = {sandbox.user(grader, worker) for grader in range(1000, 1250) for worker in range(16)}
+    assert len(users) == 250 * 16 and min(users) >= 61_000 and max(users) < 65_000
+
+
+def test_what_is_handed_in_as_a_link_or_cannot_be_read_stops_nobody(tmp_path: Path) -> None:
+    for name in ("ada", "bob"):
+        (tmp_path / "elsewhere" / name).mkdir(parents=True)
+    (tmp_path / "in" / "bob").mkdir(parents=True)
+    (tmp_path / "in" / "ada").symlink_to(tmp_path / "elsewhere" / "ada")
+    (tmp_path / "in" / "bob" / "90-demo").symlink_to(tmp_path / "elsewhere" / "bob")
+    jobs, notes = inputs.folder(tmp_path / "in", ["90-demo"], PEOPLE)
+    assert jobs == [] and sum("a link to another place" in n for n in notes) == 2
+    os.mkfifo(tmp_path / "in" / "bob" / "pipe")
+    for path in (tmp_path / "in" / "bob" / "pipe", tmp_path / "in", tmp_path / "gone"):
+        assert len(grade.fingerprint(grade.Job("90-demo", "bob", path), DEMO, b"k" * 16)) == 64
+        with pytest.raises(submission.Unreadable):
+            submission.read(path)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "tomorrow", ""])
+def test_a_time_at_the_calendars_end_is_none(text: str) -> None:
+    assert inputs.parsed(text) is None
+
+
+def test_an_essay_that_changed_after_its_mark_is_known() -> None:
+    def look(before: dict | None, text: str | None, marked: bool, waiting: bool) -> dict:  # noqa: FBT001
+        return readers.reading(before, text, marked=marked, waiting=waiting)
+
+    first = look(None, "a", False, True)
+    assert not first["changed"]
+    marked = look(first, "a", True, False)
+    assert marked == {"seen": "a", "read": "a", "changed": False}
+    changed = look(marked, "b", True, False)
+    assert changed["changed"] and changed["read"] == "a"
+    assert look(changed, "b", True, True) == changed and look(changed, "c", True, True)["read"] == "a"
+    assert not look(changed, "a", True, True)["changed"]
+    confirmed = look(changed, "b", True, False)
+    assert not confirmed["changed"] and confirmed["read"] == "b"
+    assert look(confirmed, None, True, False)["changed"]
 
 
 def test_honest_bets_score_best_whatever_confidence_was_chosen() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import frexp, ldexp
 from typing import Any
 
 import numpy as np
 from scipy import integrate, optimize, stats
 
+from coursework.items import alchemy_sums as sums
 from coursework.kit.items import Item, Score, close
 
 # --- find-the-bug -----------------------------------------------------------------------------------------------------
@@ -70,82 +70,6 @@ def _bug_compare(found: Any, expected: Any, variant: dict[str, Any], arguments: 
     return close(0.0, 1e-4 * float(np.abs(expected).max()),
                  hint="Feed your program and the exhibit the same gradients and compare the steps at t = 1, 2 and 12.",
                  )(found, expected, variant, arguments)
-
-
-# --- rounded-sum and sum-bound ----------------------------------------------------------------------------------------
-
-ORDERS = ("one by one", "pairwise", "blocks")
-
-
-def rounded(x: float, bits: int) -> float:
-    """x to so many significant bits, nearest, ties to even; no limit on the exponent."""
-    mantissa, exponent = frexp(x)  # 0.5 <= |mantissa| < 1
-    return ldexp(round(ldexp(mantissa, bits)), exponent - bits)  # Python's round takes ties to even
-
-
-def _one_by_one(x: list[float], bits: int) -> float:
-    total = 0.0
-    for value in x:
-        total = rounded(total + value, bits)
-    return total
-
-
-def _pairwise(x: list[float], bits: int) -> float:
-    if len(x) == 1:
-        return x[0]
-    half = len(x) // 2
-    return rounded(_pairwise(x[:half], bits) + _pairwise(x[half:], bits), bits)
-
-
-def sum_of_row(variant: dict[str, Any], x: np.ndarray) -> float:
-    values, bits = [float(v) for v in x], int(variant["bits"])
-    if variant["order"] == "pairwise":
-        return _pairwise(values, bits)
-    if variant["order"] == "blocks":
-        size = int(variant["block"])
-        return _one_by_one([_one_by_one(values[i:i + size], bits) for i in range(0, len(values), size)], bits)
-    return _one_by_one(values, bits)
-
-
-def sum_reference(variant: dict[str, Any], x: np.ndarray) -> np.ndarray:
-    """One sum for each row of x (rows, n)."""
-    return np.array([sum_of_row(variant, row) for row in x])
-
-
-def _depths(n: int) -> list[int]:
-    return [0] if n == 1 else [1 + d for part in (n // 2, n - n // 2) for d in _depths(part)]
-
-
-def roundings(variant: dict[str, Any], n: int) -> np.ndarray:
-    """How many roundings each of n terms goes through."""
-    if variant["order"] == "pairwise":
-        return np.array(_depths(n))
-    if variant["order"] == "blocks":
-        size = int(variant["block"])
-        number = -(-n // size)
-        return np.array([min(size, n - i // size * size) - i % size + number - i // size for i in range(n)])
-    return np.arange(n, 0, -1)
-
-
-def bound_reference(variant: dict[str, Any], x: np.ndarray) -> np.ndarray:
-    """One bound for each row of x (rows, n)."""
-    unit = 2.0 ** -int(variant["bits"])
-    return np.abs(x) @ np.expm1(roundings(variant, x.shape[1]) * np.log1p(unit))
-
-
-def _sum_variant(rng: np.random.Generator) -> dict[str, Any]:
-    order = str(rng.choice(ORDERS))
-    return {"bits": int(rng.integers(5, 10)), "order": order, "block": int(rng.integers(5, 9)),
-            "x": np.round(rng.normal(0.5, 1.0, (3, 20)), 3)}
-
-
-def _sum_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
-    """Ten rows each: integers bring ties, growing terms tell the orders apart; a rounding that is wrong meets some row."""
-    found = []
-    for n in rng.integers(45, 90, 6):
-        ties = rng.integers(1, 60, (5, n)) / 2
-        found.append((np.concatenate([ties, rng.normal(0.4, 1.0, (5, n)) * np.geomspace(0.2, 5, n)]),))
-    return found
 
 
 # --- power ------------------------------------------------------------------------------------------------------------
@@ -272,34 +196,38 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 ITEMS = [
     Item(
-        "alchemy/find-the-bug", 12, "function", "exhibit", _bug_variant,
+        "alchemy/find-the-bug", 11, "function", "exhibit", _bug_variant,
         lambda variant, rng: [(_gradients(rng, int(n)),) for n in rng.integers(15, 40, 5)], _bug_reference, _bug_compare,
-        tolerance="Over 20 variants, five hidden inputs each, a loop and a sum of weights differ by 1e-15 of the longest step "
-        "and float32 by 7e-7; over 40 variants the nearest other program of the family differs by 4e-2.",
+        tolerance="Over 24 students, 120 hidden inputs in all, three right solutions differ from the reference by at "
+                  "most 4e-7, relative, and 3e2 times that would pass; single precision passes. The nearest other "
+                  "program of the family is off by 4e-2 of the longest step (40 variants).",
     ),
     Item(
-        "alchemy/rounded-sum", 8, "function", "rounded_sum", _sum_variant, _sum_probes, sum_reference,
+        "alchemy/rounded-sum", 7, "function", "rounded_sum", sums.sum_variant, sums.sum_probes, sums.sum_reference,
         close(1e-12, hint="Add 1 + 2^-bits by hand: it is a tie, and it goes to the even neighbour. Then check the order."),
-        tolerance="Deterministic: over 20 variants, six inputs of ten rows each, two roundings, one in exact fractions, agree "
-        "to the last bit.",
+        tolerance="Over 24 students, 144 hidden inputs in all, two right solutions agree with the reference; so does "
+                  "single precision. One of them rounds exact fractions.",
     ),
     Item(
-        "alchemy/sum-bound", 10, "function", "bound", _sum_variant, _sum_probes, bound_reference,
+        "alchemy/sum-bound", 9, "function", "bound", sums.sum_variant, sums.sum_probes, sums.bound_reference,
         close(1e-6, hint="Follow one term through your order and count how often a result that contains it is rounded."),
-        tolerance="Over 20 variants, six inputs each, the formula and a worst case carried along the order differ by 3e-14, "
-        "relative.",
+        tolerance="Over 24 students, 144 hidden inputs in all, two right solutions differ from the reference by at most "
+                  "1e-14, relative, and 5e7 times that would pass; single precision passes. A worst case carried along "
+                  "the order is one of the two.",
     ),
     Item(
-        "alchemy/power", 12, "function", "power", _power_variant, _power_probes, power_reference, _power_compare,
-        tolerance="Over 24 variants, six settings each, 100,000 simulated comparisons miss the integral by at most 4e-3 "
-        "(standard deviation 1.4e-3); the tolerance is twice that.",
+        "alchemy/power", 11, "function", "power", _power_variant, _power_probes, power_reference, _power_compare,
+        tolerance="Over 24 students, 144 hidden inputs in all, two right solutions differ from the reference by at most "
+                  "4e-3, relative, and 2.5 times that would pass; single precision passes. 100,000 simulated "
+                  "comparisons scatter by 1.4e-3; every shortcut misses by more than 0.008.",
     ),
     Item(
-        "alchemy/placebo", 8, "function", "placebo", _placebo_variant, _placebo_probes, placebo_reference,
+        "alchemy/placebo", 7, "function", "placebo", _placebo_variant, _placebo_probes, placebo_reference,
         close(0.0, 1e-6, hint="Follow one pixel: where is it in the scrambled picture, where does it move, where is that?"),
-        tolerance="Deterministic: over 20 variants, eight shifts each, two constructions move every pixel alike.",
+        tolerance="Over 24 students, 192 hidden inputs in all, two right solutions agree with the reference; so does "
+                  "single precision. Two constructions move every pixel alike.",
     ),
     Item("alchemy/placebo-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the gain as it is measured."),
-    Item("alchemy/essay", 45, "essay"),
+    Item("alchemy/essay", 50, "essay"),
 ]

@@ -6,139 +6,10 @@ from itertools import permutations
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
-from scipy.optimize import brentq
+from scipy import special
 
-from coursework.kit.items import Item, Score, close
-
-# --- signal and reach: an activation of scale a, and one change of the layer --------------------------------------------
-
-ACTIVATIONS = ("sine", "algebraic", "arctan", "clipped")
-CHANGES = ("dropout", "damped skip", "private noise")
-GRID = np.linspace(-9, 9, 361)  # the trapezoid rule on analytic functions times a Gaussian: error below 1e-10
-GAUSS = np.exp(-(GRID**2) / 2) * (GRID[1] - GRID[0]) / np.sqrt(2 * np.pi)
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(300)
-
-
-def phi(kind: str, a: float, z: np.ndarray) -> np.ndarray:
-    """The four activations; each has slope 1 at 0 and bends at the scale a."""
-    z = np.asarray(z, np.float64) / a
-    return a * {"sine": np.sin, "algebraic": lambda x: x / np.sqrt(1 + x**2), "arctan": np.arctan,
-                "clipped": lambda x: np.clip(x, -1, 1)}[kind](z)
-
-
-def slope(kind: str, a: float, z: np.ndarray) -> np.ndarray:
-    z = np.asarray(z, np.float64) / a
-    return {"sine": np.cos, "algebraic": lambda x: (1 + x**2) ** -1.5, "arctan": lambda x: 1 / (1 + x**2),
-            "clipped": lambda x: 1.0 * (np.abs(x) < 1)}[kind](z)
-
-
-def _plane(f: Any, q: float, c: float) -> float:
-    """E f(sqrt(q) u) f(sqrt(q) v) for standard normals of correlation c, f smooth."""
-    root = np.sqrt(q)
-    inner = f(root * (c * GRID[:, None] + np.sqrt(1 - c**2) * GRID)) @ GAUSS
-    return float((f(root * GRID) * inner) @ GAUSS)
-
-
-def _box(t: float, c: float) -> float:
-    """Probability that two standard normals of correlation c both lie in [-t, t]."""
-    if c >= 1:
-        return float(2 * stats.norm.cdf(t) - 1)
-    s, u = np.sqrt(1 - c**2), t * NODES
-    inner = special.ndtr((t - c * u) / s) - special.ndtr((-t - c * u) / s)
-    return float(t * (WEIGHTS * stats.norm.pdf(u) * inner).sum())
-
-
-def pair(kind: str, a: float, q: float, c: float) -> float:
-    """E phi(u) phi(v), variances q, correlation c."""
-    if kind == "sine":
-        return float(a**2 * (np.exp(-q * (1 - c) / a**2) - np.exp(-q * (1 + c) / a**2)) / 2)
-    if kind == "clipped":
-        t = a / np.sqrt(q)
-        if c >= 1:
-            inside = 2 * special.ndtr(t) - 1
-            return float(q * (inside - 2 * t * stats.norm.pdf(t)) + a**2 * (1 - inside))
-        nodes, weights = np.polynomial.legendre.leggauss(40)  # Price: d/dc E phi phi = q E phi' phi', and 0 at c = 0
-        return float(q * c / 2 * sum(w * _box(t, c * (1 + x) / 2) for x, w in zip(nodes, weights, strict=True)))
-    return _plane(lambda z: phi(kind, a, z), q, min(c, 1.0))
-
-
-def slopes(kind: str, a: float, q: float, c: float) -> float:
-    """E phi'(u) phi'(v), variances q, correlation c."""
-    if kind == "sine":
-        return float((np.exp(-q * (1 - c) / a**2) + np.exp(-q * (1 + c) / a**2)) / 2)
-    if kind == "clipped":
-        return _box(a / np.sqrt(q), c)
-    return _plane(lambda z: slope(kind, a, z), q, min(c, 1.0))
-
-
-def _numbers(variant: dict[str, Any]) -> tuple[str, float, float, float, float]:
-    """Activation, its scale, and what the change does: factor on shared squares, damping, own variance."""
-    kind, a, change, strength = (variant[k] for k in ("activation", "a", "change", "strength"))
-    own = 1 / strength if change == "dropout" else 1.0
-    return kind, float(a), own, strength if change == "damped skip" else 0.0, strength**2 if change == "private noise" else 0.0
-
-
-def fixed_reference(variant: dict[str, Any], sigma_w: float, sigma_b: float) -> np.ndarray:
-    """The length and the correlation to which two different inputs tend."""
-    kind, a, own, alpha, noise = _numbers(variant)
-
-    def length(q: float) -> float:
-        return alpha**2 * q + own * sigma_w**2 * pair(kind, a, q, 1.0) + sigma_b**2 + noise
-
-    top = 1.0
-    while length(top) > top:
-        top *= 2
-    q = brentq(lambda q: length(q) - q, 1e-9, top, xtol=1e-13)
-
-    def after(c: float) -> float:
-        return alpha**2 * c + (sigma_w**2 * pair(kind, a, q, c) + sigma_b**2) / q
-
-    if variant["change"] == "damped skip" and chi_of(variant, q, 1.0, sigma_w) <= 1:
-        return np.array([q, 1.0])
-    last = 1 - 1e-6 if variant["change"] == "damped skip" else 1.0
-    return np.array([q, brentq(lambda c: after(c) - c, 0.0, last, xtol=1e-12)])
-
-
-def chi_of(variant: dict[str, Any], q: float, c: float, sigma_w: float, *, backward: bool = False) -> float:
-    """Slope of the correlation map at c; backward: the factor of a squared gradient, where a mask's square enters."""
-    kind, a, own, alpha, _ = _numbers(variant)
-    return alpha**2 + (own if backward else 1.0) * sigma_w**2 * slopes(kind, a, q, c)
-
-
-def reach_reference(variant: dict[str, Any], sigma_w: float, sigma_b: float) -> float:
-    q, c = fixed_reference(variant, sigma_w, sigma_b)
-    if variant["question"] == "correlation":
-        return float(-1 / np.log(chi_of(variant, q, c, sigma_w)))
-    return float(np.log(1000) / abs(np.log(chi_of(variant, q, 1.0, sigma_w, backward=True))))
-
-
-def _signal_variant(rng: np.random.Generator) -> dict[str, Any]:
-    change, a = str(rng.choice(CHANGES)), float(rng.choice([0.6, 0.8, 1.25, 1.6]))
-    strength = {"dropout": [0.75, 0.8, 0.85], "damped skip": [0.45, 0.6, 0.7], "private noise": [0.25, 0.35, 0.45]}[change]
-    return {"activation": str(rng.choice(ACTIVATIONS)), "a": a, "change": change, "strength": float(rng.choice(strength))}
-
-
-def _reach_variant(rng: np.random.Generator) -> dict[str, Any]:
-    """Without the clipped activation: its slope jumps, and a grid's error there would be what is graded."""
-    return _signal_variant(rng) | {"activation": str(rng.choice(ACTIVATIONS[:3])),
-                                   "question": str(rng.choice(["correlation", "gradient"]))}
-
-
-def _places(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
-    """One place in order, the others in chaos, and never so near the border that a quadrature's last digits decide."""
-    probes: list[tuple] = []
-    for low, high in ((0.6, 1.0), (1.0, 2.0), (1.3, 2.2), (1.6, 2.5), (2.1, 2.8)):
-        for _ in range(200):
-            sigma_w, sigma_b = float(rng.uniform(low, high)), float(variant["a"] * rng.uniform(0.2, 0.7))
-            q, c = fixed_reference(variant, sigma_w, sigma_b)
-            far = all(abs(np.log(chi_of(variant, q, c, sigma_w, backward=b))) > 0.08 for b in (False, True))
-            far = far and abs(np.log(chi_of(variant, q, 1.0, sigma_w, backward=True))) > 0.08
-            if far and (not probes or chi_of(variant, q, 1.0, sigma_w) > 1):
-                probes.append((sigma_w, sigma_b))
-                break
-    return probes
-
+from coursework.items import initialization_signal as signal
+from coursework.kit.items import Item, close
 
 # --- wrong-fan ----------------------------------------------------------------------------------------------------------
 
@@ -311,48 +182,32 @@ def _lottery_variant(rng: np.random.Generator) -> dict[str, Any]:
             "seed": int(rng.integers(1, 10_000))}
 
 
-def _fixed_compare(found: Any, expected: Any, variant: dict[str, Any], arguments: tuple) -> Score:
-    """Half for the length, half for the correlation: the second asks what the change does to two inputs."""
-    try:
-        found = np.asarray(found, np.float64)
-    except (TypeError, ValueError):
-        return Score(0.0, f"the answer is a {type(found).__name__}; expected two numbers, length and correlation.")
-    if found.shape != (2,) or not np.isfinite(found).all():
-        return Score(0.0, f"the answer has shape {found.shape} or is not finite; expected two numbers, length and correlation.")
-    right = np.abs(found - expected) <= np.array([2e-3 * expected[0], 2e-3])
-    words = ["the length is right" if right[0] else
-             "the length is off: simulate one wide layer at your length and look whether it stays",
-             "the correlation is right" if right[1] else
-             "the correlation is off: which terms of the length do two inputs share, and which has each for itself?"]
-    return Score(0.35 * right[0] + 0.65 * right[1], "; ".join(words) + ".")
-
-
 ITEMS = [
-    Item("initialization/signal", 12, "function", "fixed_point", _signal_variant, _places, fixed_reference, _fixed_compare,
-         tolerance="Over 24 students' variants an own grid with iteration and the library's quadrature with root "
-                   "finding both stay inside 0.2 % of the length and 0.002 of the correlation, the worst case being "
-                   "the clipped activation on a grid."),
-    Item("initialization/reach", 8, "function", "reach", _reach_variant, _places, reach_reference,
-         close(0.03, hint="Measure it: send pairs of inputs (or a gradient) through one wide random layer and count the factor."),
-         tolerance="Set at 3 % so that simple grids pass; no probe lies within 8 % of a factor of 1, where the answer "
-                   "would diverge. Five students' variants in the mutation test; the run over 24 is still to be made."),
+    Item("initialization/signal", 14, "function", "fixed_point", signal.signal_variant, signal.places, signal.fixed_reference,
+         signal.fixed_compare,
+         tolerance="Over 24 students, 118 hidden inputs in all, two right solutions differ from the reference by at "
+                   "most 3e-8, relative, and 2e4 times that would pass; single precision passes. 0.2 % of the length "
+                   "and 0.002 of the correlation let a coarse grid pass and no forgotten term."),
     Item("initialization/wrong-fan", 10, "function", "growth", _fan_variant,
          lambda variant, rng: [tuple(map(int, row)) for row in _layers(rng, 8)], growth_reference,
          close(1e-3, hint="Plot measured deviation over the right one against each of kernel, channels and groups in turn."),
-         tolerance="Over 24 students' variants a list of suspects and a regression on the logs agree to 1e-15; 0.1 % "
-                   "is far below the distance of two suspects."),
-    Item("initialization/linear-net", 10, "function", "log_length", _linear_variant, _linear_probes, linear_reference,
+         tolerance="Over 24 students, 192 hidden inputs in all, two right solutions differ from the reference by at "
+                   "most 7e-16, relative, and 1e12 times that would pass; single precision passes. 0.1 % is far below "
+                   "the distance of two suspects."),
+    Item("initialization/linear-net", 11, "function", "log_length", _linear_variant, _linear_probes, linear_reference,
          close(1e-3, 1e-6,
                hint="Simulate ten thousand nets of widths 4, 3, 5 and compare the mean and the variance of the logs."),
-         tolerance="An exact formula; checked against 20,000 simulated nets for eight cases. 0.1 % lets quadrature "
-                   "pass and no simulation of a hundred nets. Five students' variants in the mutation test."),
+         tolerance="Over 24 students, 192 hidden inputs in all, two right solutions differ from the reference by at "
+                   "most 3e-11, relative, and 1e7 times that would pass; single precision passes. Quadrature passes at "
+                   "0.1 %; a hundred simulated nets, a wrong solution of the suite, do not."),
     Item("initialization/control", 10, "function", "control", _control_variant,
          lambda variant, rng: [_map(rng) for _ in range(6)], control_reference,
          close(0.0, 1e-6,
                hint="Check by hand on two scales and two depths; mind ties, and whether your deals hold the true one."),
-         tolerance="Exact fractions; counting pairs and midranks agree in five students' variants of the mutation "
-                   "test."),
+         tolerance="Over 24 students, 144 hidden inputs in all, two right solutions differ from the reference by at "
+                   "most 4e-16, relative, and 3e9 times that would pass; single precision passes. Fractions: counting "
+                   "pairs and midranks."),
     Item("initialization/lottery", 5, "prediction", variant=_lottery_variant, reference=lottery_reference,
          tolerance="The result is recomputed exactly; over 12 variants it lies between 1.5 and 3.3 powers of ten."),
-    Item("initialization/essay", 45, "essay"),
+    Item("initialization/essay", 50, "essay"),
 ]

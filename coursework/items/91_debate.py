@@ -40,8 +40,9 @@ def _variant(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"motion": str(rng.choice(MOTIONS)), "side": str(rng.choice(["for", "against"])), "people": int(rng.choice([10, 20, 40])),
-            "moved": float(rng.choice([0.1, 0.2, 0.3])), "stream": int(rng.integers(1, 10_000))}
+    return {"motion": str(rng.choice(MOTIONS)), "side": str(rng.choice(["for", "against"])),
+            "people": int(rng.choice([10, 20, 40])), "moved": float(rng.choice([0.1, 0.2, 0.3])),
+            "stream": int(rng.integers(1, 10_000))}
 
 
 def bet_reference(variant: dict[str, Any]) -> float:
@@ -52,10 +53,13 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 
 ITEMS = [
-    Item("debate/shift", 20, "function", "shift", _variant, lambda variant, rng: [_audience(rng) for _ in range(5)], shift_reference,
-         close(1e-6, 1e-9, hint="Flip the signs of all shifts in every way; count the sums at least as extreme, your "
+    Item("debate/shift", 20, "function", "shift", _variant, lambda variant, rng: [_audience(rng) for _ in range(5)],
+         shift_reference,
+         close(1e-4, 1e-9, hint="Flip the signs of all shifts in every way; count the sums at least as extreme, your "
          "own included."),
-         tolerance="Over 24 students, five audiences each, enumerations by products and by bits agree to 4e-16."),
+         tolerance="Over 24 students, 120 hidden inputs in all, two right solutions differ from the reference by at "
+                   "most 3e-16, relative, and 2e11 times that would pass; single precision fails. Enumerations by "
+                   "products and by bits; 1e-4 is far below the distance of two shares of 2^n."),
     Item("debate/noise-bet", 10, "prediction", variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the rate as it is measured."),
     Item("debate/steelman", 25, "essay"),

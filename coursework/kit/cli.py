@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import typer
@@ -60,16 +61,28 @@ def _session(slugs: list[str] | None, roster: Path, named: str, overlay: Path | 
         found = slugs or course.slugs()
         if not found:
             raise CourseError(f"there is no assignment in {root / 'source'}.")
+        courses.check(course)
         return Session(course, found, release.students(roster, named))
     except CourseError as error:
         raise _fail(error) from error
 
 
 def _secret(*, create: bool) -> bytes:
+    new = create and not os.environ.get(variants.VARIABLE, "").strip() and not variants.SECRET_FILE.exists()
     try:
-        return variants.secret(create=create)
-    except variants.SecretError as error:
+        made = variants.secret(create=create)
+    except (variants.SecretError, OSError) as error:
         raise _fail(error) from error
+    if new:
+        typer.secho(f"The course secret is made: {variants.SECRET_FILE}. Back it up where no student can read: what is "
+                    "released now can be graded with this secret only.", fg="yellow", err=True)
+    return made
+
+
+def _took(seconds: dict[str, float]) -> str:
+    """What a submission took: the median and the worst, and whose that was."""
+    slowest = max(seconds, key=seconds.__getitem__)
+    return f"seconds per submission: median {median(seconds.values()):.1f}, worst {seconds[slowest]:.1f} ({slowest})"
 
 
 @app.command()
@@ -101,8 +114,9 @@ def grade(
     from coursework.kit import grade as grading
     from coursework.kit import gradebook, inputs
 
-    secret, limits = _secret(create=False), Limits(**session.course.settings.get("limits", {}))
+    secret = _secret(create=False)
     try:
+        limits = Limits(**session.course.settings.get("limits", {}))
         image = session.course.settings.get("sandbox", {}).get("image", "")
         confined = engine(image, confined=not no_sandbox)
         notes: list[str] = []
@@ -116,13 +130,21 @@ def grade(
         typer.secho("No sandbox: the submissions run with your rights and can read the secret.", fg="red", err=True)
     for note in notes + more:
         typer.secho(note, fg="yellow", err=True)
-    failed = []
+    if not jobs:
+        raise _fail(f"there is no submission in {submitted}; expected STUDENT/ASSIGNMENT.ipynb, such as "
+                    f"{session.people[0].id}/{session.slugs[0]}.ipynb, or a zip as Gradescope exports it.")
+    failed, seconds = [], {}
     for job, error in tqdm(grading.grade(jobs, session.course, secret, out, limits, confined, workers), total=len(jobs),
                            desc="grade", disable=None):
         if error:
             failed.append(f"{job.student}/{job.slug}: {error}")
+        else:
+            seconds[f"{job.student}/{job.slug}"] = grading.seconds(out, job)
     gradebook.sync(session.course, out, session.slugs, session.people, secret)
-    typer.echo(f"{len(jobs) - len(failed)} of {len(jobs)} submissions graded, in {confined[0]}; results in {out / 'results'}")
+    where = "without a sandbox" if no_sandbox else f"in {confined[0]}"
+    typer.echo(f"{len(jobs) - len(failed)} of {len(jobs)} submissions graded, {where}; results in {out / 'results'}")
+    if seconds:
+        typer.echo(_took(seconds))
     if failed:
         raise _fail("not graded, through no fault of the students':\n  " + "\n  ".join(failed) +
                     "\nMend this and run the same command: the others are kept.")
@@ -135,7 +157,10 @@ def feedback(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", ov
     session = _session(slugs, roster, named, overlay, root)
     from coursework.kit import feedback as pages
 
-    written = list(tqdm(pages.write(session.course, out, session.slugs, session.people), desc="feedback", disable=None))
+    try:
+        written = list(tqdm(pages.write(session.course, out, session.slugs, session.people), desc="feedback", disable=None))
+    except CourseError as error:
+        raise _fail(error) from error
     typer.echo(f"{len(written)} pages in {out / 'feedback'}")
 
 
@@ -146,7 +171,11 @@ def export(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", over
     session = _session(slugs, roster, named, overlay, root)
     from coursework.kit import gradebook
 
-    for path in gradebook.export(session.course, out, session.slugs, session.people):
+    try:
+        paths = gradebook.export(session.course, out, session.slugs, session.people)
+    except CourseError as error:
+        raise _fail(error) from error
+    for path in paths:
         typer.echo(path)
 
 
@@ -157,11 +186,14 @@ def status(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", over
     session = _session(slugs, roster, named, overlay, root)
     from coursework.kit import gradebook
 
-    made = {slug: [ln for ln in gradebook.lines(session.course, out, [slug], session.people) if ln.score is not None]
-            for slug in session.slugs}
+    try:
+        made = {slug: [ln for ln in gradebook.lines(session.course, out, [slug], session.people) if ln.score is not None]
+                for slug in session.slugs}
+    except CourseError as error:
+        raise _fail(error) from error
     for slug, lines in made.items():
         released = sum((out / "release" / s.id / f"{slug}.ipynb").is_file() for s in session.people)
-        waiting = sum(line.pending > 0 for line in lines)
+        waiting = sum(line.pending > 0 or line.again > 0 for line in lines)
         typer.echo(f"{slug:32} released {released:4}  graded {len(lines):4}  essays waiting {waiting:4}")
     try:
         typer.echo(f"sandbox: {engine(session.course.settings.get('sandbox', {}).get('image', ''))[0]}")

@@ -48,7 +48,11 @@ class Course:
 
     def items(self, slug: str) -> list[Item]:
         """The assignment's items. Raises CourseError where there are none or two share an id."""
-        path = self.find("items", f"{slug.replace('-', '_')}.py")
+        name = f"{slug.replace('-', '_')}.py"
+        if not any((folder / "items" / name).is_file() for folder in self.folders):
+            raise CourseError(f"the assignment {slug} has a source and no items; write {self.folders[0] / 'items' / name} "
+                              "with a list ITEMS, as coursework/kit/items.py says.")
+        path = self.find("items", name)
         found = getattr(_module(path), "ITEMS", None)
         if not isinstance(found, list) or not found or not all(isinstance(i, Item) for i in found):
             raise CourseError(f"{path} has no list ITEMS of Item; see coursework/kit/items.py.")
@@ -84,6 +88,9 @@ def load(overlay: Path | None = None, root: Path = ROOT) -> Course:
     if overlay is not None:
         if not overlay.is_dir():
             raise CourseError(f"the overlay {overlay} is no folder; expected one with source/, items/ or course.toml.")
+        if not any((overlay / name).exists() for name in ("source", "items", "course.toml")):
+            raise CourseError(f"the overlay {overlay} holds none of source/, items/ and course.toml; give the folder that "
+                              "holds them. An empty one changes nothing.")
         folders = (overlay.resolve(), root)
     settings: dict[str, Any] = {}
     for folder in reversed(folders):
@@ -95,6 +102,28 @@ def load(overlay: Path | None = None, root: Path = ROOT) -> Course:
             for table, values in read.items():
                 settings[table] = settings.get(table, {}) | values
     return Course(folders, settings)
+
+
+LIMITS = ("cell_seconds", "total_seconds", "memory_mb", "processes", "file_mb", "output_kb")
+
+
+def check(course: Course) -> None:
+    """Raise CourseError, with what to write, for settings of course.toml that cannot be meant."""
+    settings = course.settings
+    if not isinstance(settings.get("course", {}).get("id"), str):
+        raise CourseError("course.toml has no [course] with an id; expected a short text, such as id = \"fall-2026\".")
+    for name in settings.get("due", {}):
+        if name not in course.slugs():
+            raise CourseError(f"course.toml, [due]: there is no assignment {name}; expected one of {', '.join(course.slugs())}.")
+        course.due(name)
+    numbers = {("late", name): settings.get("late", {}).get(name) for name in ("grace_minutes", "per_day", "most")}
+    for name, value in settings.get("limits", {}).items():
+        if name not in LIMITS:
+            raise CourseError(f"course.toml, [limits]: {name} is no limit; expected one of {', '.join(LIMITS)}.")
+        numbers["limits", name] = value
+    for (table, name), value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise CourseError(f"course.toml, [{table}]: {name} is {value!r}; expected a number that is not negative.")
 
 
 def load_items(slug: str) -> list[Item]:
@@ -112,7 +141,8 @@ def _module(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except Exception as error:
         del sys.modules[name]
-        raise
+        raise CourseError(f"{path} cannot be loaded: {type(error).__name__}: {error}. Mend it, or take it out of the "
+                          "folder to have the course's own.") from error
     return module

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from coursework.kit import gradebook
+from coursework.kit import gradebook, readers
 from coursework.kit.course import Course
 from coursework.kit.release import Student
 
@@ -30,7 +30,8 @@ table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text
 </style></head><body>
 <h1>{{ slug }}: {{ student }}</h1>
 <p><strong>{{ "%g" | format(line.score) }} of {{ "%g" | format(line.most) }} points</strong>
-{%- if line.pending %}; {{ "%g" | format(line.pending) }} more points are still with a reader{% endif %}.
+{%- if line.pending %}; {{ "%g" | format(line.pending) }} more points are still with a reader{% endif %}
+{%- if line.again %}; {{ "%g" | format(line.again) }} of them for a text that changed since, and a reader looks again{% endif %}.
 {%- if line.days_late %} Late by {{ line.days_late }} day(s): {{ "%g" | format(line.penalty) }} points less.{% endif %}</p>
 {% for note in notes %}<p class="note">{{ note }}</p>
 {% endfor %}
@@ -77,7 +78,8 @@ def _row(book: Any, slug: str, student: str, graded: dict[str, Any]) -> dict[str
     comment = None
     if graded["kind"] == "essay":
         comment = book.find_comment(graded["grade_id"], slug, slug, student).manual_comment
-    points = None if grade.needs_manual_grade else grade.score
-    read = graded["kind"] == "essay" and points is not None and graded["score"] is None
+    marked = grade.manual_score is not None
+    points = None if grade.needs_manual_grade and not marked else grade.score
+    read = readers.AGAIN if grade.needs_manual_grade else "graded by a reader."
     return graded | {"points": points, "comment": comment, "text": graded.get("text"),
-                     "message": "graded by a reader." if read else graded["message"]}
+                     "message": read if marked else graded["message"]}

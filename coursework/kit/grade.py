@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
 import os
 import queue
 import time
@@ -21,7 +23,7 @@ from coursework.kit.sandbox import START, Died, Limits, Sandbox
 from coursework.kit.scoring import Key, complaint
 from coursework.kit.submission import Plan, Step, Unreadable
 
-VERSION = 1
+VERSION = 2  # of the result's fields; another one grades anew
 NOT_ATTEMPTED = "not attempted."
 DEATHS = 6  # times that one notebook may kill its sandbox; each time the guilty step is left out
 
@@ -91,8 +93,8 @@ class Run:
             self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "error": f"the cell was stopped: {death}."}
             raise
         error = reply.get("error")
-        self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "printed": str(reply.get("printed", ""))[:70_000],
-                              "error": complaint(error) if error else "", "seconds": reply.get("seconds")}
+        self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "printed": reply["printed"][:70_000],
+                              "error": complaint(error) if error else "", "seconds": reply["seconds"]}
 
     def _harvest(self, box: Sandbox, number: int, slug: str) -> None:
         """Take one item's answer and score it; what its cells complained of goes into the message."""
@@ -121,7 +123,7 @@ class Run:
         request = {"do": "call", "answer": item.answer, "probes": scoring.encoded(drawn)}
         reply = self._ask(box, place, request, item.seconds)
         if "error" in reply:
-            return 0.0, complaint(reply["error"], hidden=reply["error"].get("type") != "NameError")
+            return 0.0, complaint(reply["error"], hidden=reply["error"]["type"] != "NameError")
         score = scoring.of_function(item, variant, drawn, reply.get("value"))
         return score.share, score.message
 
@@ -129,9 +131,9 @@ class Run:
         """A bet earns its points by being one. What it was worth is seen over the whole course."""
         try:
             bet = {k: float(reply["value"][k]) for k in ("low", "high", "confidence")}
-            if not (bet["low"] < bet["high"] and 0 < bet["confidence"] < 1):
+            if not (-math.inf < bet["low"] < bet["high"] < math.inf and 0 < bet["confidence"] < 1):
                 raise ValueError("no interval")
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return 0.0, "no bet was locked when this cell was done."
         result = item.reference(self.variant[slug]) if item.reference else None
         self.bets[slug] = bet | {"result": None if result is None else float(result)}
@@ -161,6 +163,7 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
     cells = [c for c in released["cells"] if release.nbgrader_of(c).get("grade")]
     result: dict[str, Any] = {"version": VERSION, "assignment": job.slug, "student": job.student, "notes": [], "cells": [],
                               "submitted": job.submitted.isoformat() if job.submitted else None, "bets": {}, "sources": {},
+                              "added": [],
                               "fingerprint": fingerprint(job, course, secret)}
     scores: dict[str, tuple[float, str]] = {}
     texts: dict[str, str | None] = {}
@@ -170,10 +173,12 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
         result["notes"] = [str(error)]
         scores = {slug: (0.0, "the submission could not be read.") for slug in items}
     else:
-        run = Run(plan, items, drawn, Key(secret, course.id, job.student), limits)
+        mark = hashlib.sha256(job.path.read_bytes()).hexdigest()
+        run = Run(plan, items, drawn, Key(secret, course.id, job.student, mark), limits)
         run.go(engine, worker)
         scores, texts, result["bets"] = run.scores, plan.texts, run.bets
-        result |= {"notes": plan.notes, "cells": [run.cells[n] for n in sorted(run.cells)], "sources": plan.sources}
+        result |= {"notes": plan.notes, "cells": [run.cells[n] for n in sorted(run.cells)], "sources": plan.sources,
+                   "added": plan.added}
     result["grades"] = [_grade(cell, items, scores, texts) for cell in cells]
     return result | {"seconds": round(time.monotonic() - begun, 2)}
 
@@ -200,14 +205,20 @@ def fingerprint(job: Job, course: Course, secret: bytes) -> str:
     module = course.find("items", f"{job.slug.replace('-', '_')}.py")
     for part in (secret, course.source(job.slug).encode(), module.read_bytes()):
         digest.update(hashlib.sha256(part).digest())
-    if job.path.is_file() and job.path.stat().st_size <= submission.FILE_BYTES:
-        digest.update(job.path.read_bytes())
+    with contextlib.suppress(OSError):  # what cannot be read is graded as that
+        if job.path.is_file() and job.path.stat().st_size <= submission.FILE_BYTES:
+            digest.update(job.path.read_bytes())
     return digest.hexdigest()
 
 
 def result_path(out: Path, job: Job) -> Path:
     """Where a submission's result lies."""
     return out / "results" / job.slug / f"{job.student}.json"
+
+
+def seconds(out: Path, job: Job) -> float:
+    """What grading a submission took, as its result says."""
+    return float(json.loads(result_path(out, job).read_text(encoding="utf-8"))["seconds"])
 
 
 def done(path: Path, mark: str) -> bool:

@@ -1,7 +1,6 @@
 """nbgrader's gradebook: essays are graded in its formgrader, points and comments kept in its database.
 
-Our results go in as automatic scores; what a reader gave stays. The notebooks for the formgrader are built from the
-release and the sources that were graded, never from the submitted file: no HTML and no script of a student's in them.
+Our results go in as automatic scores; what a reader gave stays, with a flag where the essay's text changed since.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import csv
 import json
 import math
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,14 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from coursework.kit import calibration, release
-from coursework.kit.course import Course
+from coursework.kit import calibration, readers, release
+from coursework.kit.course import Course, CourseError
 from coursework.kit.release import Student, nbgrader_of
 
 
 @dataclass(frozen=True)
 class Line:
-    """One student's one assignment. score: after the late penalty. pending: essay points that a reader still gives."""
+    """One student's one assignment. score: after the late penalty. pending: essay points that a reader still gives.
+    again: essay points that were given to another text than the one handed in last; they count until a reader looks."""
 
     student: str
     slug: str
@@ -35,6 +34,7 @@ class Line:
     penalty: float
     pending: float
     days_late: int
+    again: float = 0.0
 
 
 def results(out: Path, slug: str) -> dict[str, dict[str, Any]]:
@@ -81,8 +81,8 @@ def sync(course: Course, out: Path, slugs: list[str], people: list[Student], sec
             _structure(book, course, slug)
             for student, result in results(out, slug).items():
                 if student in {s.id for s in people}:
-                    _enter(book, course, slug, student, result)
-                    _autograded(course, out, slug, student, result, secret)
+                    _enter(book, course, out, slug, student, result)
+                    readers.notebook(course, out, slug, student, result, secret)
     (out / "nbgrader_config.py").write_text(
         "# For `nbgrader formgrader`, JupyterLab's Formgrader menu, in this folder.\n"
         "c = get_config()\n"
@@ -103,45 +103,29 @@ def _structure(book: Any, course: Course, slug: str) -> None:
             book.update_or_create_solution_cell(about["grade_id"], slug, slug)
 
 
-def _enter(book: Any, course: Course, slug: str, student: str, result: dict[str, Any]) -> None:
+def _enter(book: Any, course: Course, out: Path, slug: str, student: str, result: dict[str, Any]) -> None:
     moment = result["submitted"]
     stamp = datetime.fromisoformat(moment).astimezone(UTC).replace(tzinfo=None) if moment else None
     submitted = book.update_or_create_submission(slug, student, timestamp=stamp)
+    known = readers.known(out, slug, student)
     for row in result["grades"]:
         grade = book.find_grade(row["grade_id"], slug, slug, student)
         grade.auto_score = row["score"]
-        grade.needs_manual_grade = row["score"] is None and grade.manual_score is None
-        if row["kind"] == "essay" and row["score"] is not None:
-            book.find_comment(row["grade_id"], slug, slug, student).auto_comment = row["message"]
+        if row["kind"] != "essay":
+            grade.needs_manual_grade = False
+            continue
+        reading = readers.reading(known.get(row["grade_id"]), row["text"], marked=grade.manual_score is not None,
+                                  waiting=bool(grade.needs_manual_grade))
+        known[row["grade_id"]] = reading
+        grade.needs_manual_grade = reading["changed"] if grade.manual_score is not None else row["score"] is None
+        said = readers.AGAIN if reading["changed"] else row["message"] if row["score"] is not None else None
+        book.find_comment(row["grade_id"], slug, slug, student).auto_comment = said
     book.db.commit()
+    readers.keep(out, slug, student, known)
     earned = sum(g.score or 0.0 for n in submitted.notebooks for g in n.grades)
     for notebook in submitted.notebooks:
         notebook.late_submission_penalty = earned * penalty_share(course, days_late(course, slug, moment))
     book.db.commit()
-
-
-def _autograded(course: Course, out: Path, slug: str, student: str, result: dict[str, Any], secret: bytes) -> None:
-    """The notebook that a reader sees: released cells, graded sources, plain-text outputs."""
-    made = release.notebook(course, slug, student, secret)
-    texts = {g["grade_id"]: g.get("text") for g in result["grades"] if g["kind"] == "essay"}
-    outputs = {c["grade_id"]: c for c in result["cells"] if c.get("grade_id")}
-    for cell in made["cells"]:
-        grade_id = nbgrader_of(cell).get("grade_id", "")
-        if texts.get(grade_id):
-            cell["source"] = harmless(texts[grade_id])
-        elif grade_id in result["sources"]:
-            cell["source"] = result["sources"][grade_id]
-        if cell["cell_type"] == "code" and grade_id in outputs:
-            said = "\n".join(filter(None, (outputs[grade_id].get("printed"), outputs[grade_id].get("error"))))
-            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": said}] if said else []
-    path = out / "autograded" / student / slug / f"{slug}.ipynb"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(release.text(made), encoding="utf-8")
-
-
-def harmless(text: str) -> str:
-    """Markdown whose HTML is shown, not obeyed."""
-    return re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", re.sub(r"(?i)\]\(\s*(javascript|data|vbscript):", "](#", text))
 
 
 def lines(course: Course, out: Path, slugs: list[str], people: list[Student]) -> list[Line]:
@@ -156,13 +140,24 @@ def lines(course: Course, out: Path, slugs: list[str], people: list[Student]) ->
                 if student.id not in graded:
                     made.append(Line(student.id, slug, None, most, 0.0, 0.0, 0))
                     continue
-                grades = [g for n in book.find_submission(slug, student.id).notebooks for g in n.grades]
+                grades = _grades(book, slug, student.id)
                 earned = sum(g.score or 0.0 for g in grades)
                 days = days_late(course, slug, graded[student.id]["submitted"])
                 lost = earned * penalty_share(course, days)
-                pending = sum(g.max_score for g in grades if g.needs_manual_grade)
-                made.append(Line(student.id, slug, round(earned - lost, 2), most, round(lost, 2), pending, days))
+                pending = sum(g.max_score for g in grades if g.needs_manual_grade and g.manual_score is None)
+                again = sum(g.max_score for g in grades if g.needs_manual_grade and g.manual_score is not None)
+                made.append(Line(student.id, slug, round(earned - lost, 2), most, round(lost, 2), pending, days, again))
     return made
+
+
+def _grades(book: Any, slug: str, student: str) -> list[Any]:
+    from nbgrader.api import MissingEntry
+
+    try:
+        return [g for n in book.find_submission(slug, student).notebooks for g in n.grades]
+    except MissingEntry as error:
+        raise CourseError(f"{student}'s {slug} is graded and not in the gradebook: grading was interrupted. Run the "
+                          "same grade command again; what is graded is kept.") from error
 
 
 def bets(out: Path, slugs: list[str], student: str) -> list[dict[str, Any]]:
@@ -188,8 +183,8 @@ def export(course: Course, out: Path, slugs: list[str], people: list[Student]) -
         bonus = "" if found.share is None else round(found.share * worth, 2)
         scores = {slug: "" if row[slug].score is None else row[slug].score for slug in slugs}
         name = student.get("name") or student.id
-        details = {f"{slug} {what}": getattr(row[slug], key) for slug in slugs
-                   for what, key in (("penalty", "penalty"), ("days late", "days_late"), ("pending", "pending"))}
+        details = {f"{slug} {what}": getattr(row[slug], key) for slug in slugs for what, key in (
+            ("penalty", "penalty"), ("days late", "days_late"), ("pending", "pending"), ("read again", "again"))}
         full.append({"student": student.id, "name": name, **scores, **details, "bets": found.n,
                      "mean confidence": _short(found.stated), "held": _short(found.held), "spread": _short(found.spread),
                      "calibration": bonus, "total": round(sum(v for v in scores.values() if v != "") + (bonus or 0), 2)})

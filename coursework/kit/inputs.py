@@ -13,6 +13,7 @@ import json
 import re
 import stat
 import zipfile
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,6 +28,7 @@ from coursework.kit.submission import FILE_BYTES
 MEMBERS = 20_000
 RATIO = 200                   # a notebook compresses tenfold; what compresses more is made to burst
 METADATA_BYTES = 10 * 2**20
+DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError)  # or locked with a password
 STAMP = 100                   # characters of a timestamp that are read
 
 
@@ -36,12 +38,19 @@ def folder(path: Path, slugs: list[str], people: list[Student]) -> tuple[list[Jo
         raise CourseError(f"{path} is no folder of submissions; expected STUDENT/ASSIGNMENT.ipynb in it.")
     known, jobs, notes = {s.id for s in people}, [], []
     for home in sorted(path.iterdir()):
-        if home.name.startswith(".") or not home.is_dir() or home.is_symlink():
+        if home.name.startswith(".") or not home.is_dir():
+            continue
+        if home.is_symlink():
+            notes.append(f"{home.name} is a link to another place; passed over.")
             continue
         if home.name not in known:
-            notes.append(f"{home.name} is not on the roster; passed over.")
+            notes.append(f"{home.name} is not on the roster; passed over. "
+                         "Rename the folder to a student's name, or add the student.")
             continue
         for slug in slugs:
+            if (home / slug).is_symlink():
+                notes.append(f"{home.name}/{slug} is a link to another place; passed over.")
+                continue
             for file, stamp in ((home / f"{slug}.ipynb", home / "timestamp.txt"),
                                 (home / slug / f"{slug}.ipynb", home / slug / "timestamp.txt")):
                 if file.is_symlink() or file.exists():
@@ -63,12 +72,13 @@ def _moment(path: Path, notes: list[str]) -> datetime | None:
 
 
 def parsed(text: Any) -> datetime | None:
-    """A moment with its zone, or None."""
-    if isinstance(text, datetime):
-        return text if text.tzinfo else text.replace(tzinfo=UTC)
+    """A moment of this age with its zone, or None."""
     try:
-        moment = datetime.fromisoformat(re.sub(r" (UTC|Z)$", "+00:00", str(text).strip()).replace(" +", "+"))
+        moment = text if isinstance(text, datetime) else datetime.fromisoformat(
+            re.sub(r" (UTC|Z)$", "+00:00", str(text).strip()).replace(" +", "+"))
     except ValueError:
+        return None
+    if not 2000 <= moment.year < 2200:  # at the calendar's ends another zone is no date
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -112,7 +122,7 @@ def _submitters(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], people
         raise CourseError(f"the zip has {len(found)} usable submission_metadata.yml; expected one, as Gradescope exports it.")
     try:
         listed = yaml.load(_read(archive, found[0], METADATA_BYTES), _NoAliases)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, *DAMAGED) as error:
         raise CourseError(f"submission_metadata.yml cannot be read: {error}.") from error
     by_name = {name.lower(): s.id for s in people
                for name in (s.id, s.get("sid"), s.get("sis_id"), s.get("email"), s.get("login")) if name}
@@ -132,6 +142,8 @@ def _submitters(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], people
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:
     """A member's bytes, never more than the limit, whatever the zip says of its size."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others may ask for gigabytes to begin with
+        raise ValueError("its compression is not the usual one")
     with archive.open(member) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
@@ -155,7 +167,7 @@ def _bring(archive: zipfile.ZipFile, member: zipfile.ZipInfo, whose: dict[str, l
         return
     try:
         data = _read(archive, member, FILE_BYTES)
-    except (ValueError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except (ValueError, *DAMAGED) as error:
         notes.append(f"{shown}: cannot be unpacked ({error}).")
         return
     slug = _slug(path.stem, data, slugs)

@@ -51,12 +51,15 @@ def students(roster: Path | None = None, named: str = "") -> list[Student]:
         found = [Student(name.strip()) for name in named.split(",") if name.strip()]
     else:
         if roster is None or not roster.is_file():
-            raise CourseError(f"there is no roster {roster}; write one with the columns student,name,email "
-                              "(and canvas_id, sis_id, login, section as your system has them), or name --students ada,bob.")
+            raise CourseError(f"there is no roster {roster}. Write that file, one line a student under this header:\n"
+                              "  student,name,email\n  ada,Ada Example,ada@example.org\n"
+                              "Only `student` is required; canvas_id, sis_id, login and section are used where they are "
+                              "given. Or name another file with --roster (make coursework ROSTER=file), or --students ada,bob.")
         with roster.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
         if not rows or "student" not in rows[0]:
-            raise CourseError(f"{roster} has no column `student`; its first line should be student,name,email.")
+            raise CourseError(f"{roster} has no column `student`; its first line should be student,name,email, "
+                              f"with a student on each line below; found {', '.join(rows[0]) if rows else 'no line below it'}.")
         found = [Student(r["student"].strip(), tuple((k, (v or "").strip()) for k, v in r.items() if k)) for r in rows]
     for student in found:
         if not NAME.match(student.id):
@@ -193,9 +196,10 @@ def text(released: NotebookNode) -> str:
 
 def write(course: Course, slugs: list[str], people: list[Student], key: bytes, folder: Path) -> Iterator[Path]:
     """Write folder/student/slug.ipynb for everyone, one at a time. Raises CourseError before a secret could leave."""
-    for slug in slugs:
+    for slug in slugs:  # all of them first: half a release is none
         if wrong := check(course, slug):
             raise CourseError(f"{slug} is not in order: {'; '.join(wrong)}.")
+    for slug in slugs:
         for student in people:
             content = text(notebook(course, slug, student.id, key))
             if key.decode("utf-8", "replace") in content:

@@ -27,12 +27,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from coursework.kit import seccomp, watch
+from coursework.kit.variants import VARIABLE
+from coursework.kit.wire import cleaned
+
 KIT = Path(__file__).resolve().parent
 LIBRARY = KIT.parents[1] / "code" / "alchemy"
 REPLY_BYTES = 64 * 2**20
 GRACE = 5.0     # seconds that the inside gets to stop by itself
 START = 60.0    # seconds to start Python
-UIDS = 61_000   # where the grader is root, worker n becomes UIDS + n
+UIDS = 61_000   # where the grader is root, its workers become users from here on, see `user`
 
 
 class NoSandbox(RuntimeError):
@@ -157,6 +161,12 @@ def engine(image: str = "", *, confined: bool = True) -> tuple[str, ...]:
     )
 
 
+def user(grader: int, worker: int) -> int:
+    """The user that runs a worker's submission. The limit on processes counts by user over the whole machine, so two
+    workers, of two graders or of one, must not share it: a fork bomb in one would stop the other."""
+    return UIDS + 16 * (grader % 250) + worker % 16
+
+
 @dataclass
 class Sandbox:
     """One confined process. box.ask(...) -> reply; Died when it cannot answer. Not for two threads at once."""
@@ -168,12 +178,13 @@ class Sandbox:
     def __enter__(self) -> Sandbox:
         self._deadline = time.monotonic() + self.limits.total_seconds + START
         self._why, self._buffer = "", bytearray()
-        info_read, info_write = os.pipe()
+        (info_read, info_write), rules = os.pipe(), -1
         python = sys.executable if self.engine[0] in ("bwrap", "none") else "python"
         self._folder = None
         if self.engine[0] == "bwrap":
             command = bubblewrap(self.limits, python, "-B", "/course/kit/runner.py")
-            command[1:1] = ["--info-fd", str(info_write)]
+            rules = seccomp.descriptor()
+            command[1:1] = ["--info-fd", str(info_write), *(["--seccomp", str(rules)] if rules >= 0 else [])]
         elif self.engine[0] == "none":
             command = [python, "-B", str(KIT / "runner.py")]
             self._folder = tempfile.mkdtemp(prefix="coursework-")
@@ -181,14 +192,18 @@ class Sandbox:
             command = container(self.engine[0], self.engine[1], self.limits, python, "-B", "/course/kit/runner.py")
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-            pass_fds=(info_write,) if self.engine[0] == "bwrap" else (), cwd=self._folder,
-            env=environment() | {"PYTHONPATH": str(LIBRARY.parent)} if self.engine[0] == "none" else None,
+            pass_fds=[d for d in (info_write, rules) if d >= 0] if self.engine[0] == "bwrap" else (), cwd=self._folder,
+            env=self._outer(),
         )
-        os.close(info_write)
+        for descriptor in (info_write, rules):
+            if descriptor >= 0:
+                os.close(descriptor)
         self._inside = self._pid(info_read)
         self._watching = threading.Event()
-        threading.Thread(target=self._watch, daemon=True).start()
-        uid = UIDS + self.worker if os.geteuid() == 0 and self.engine[0] == "bwrap" else 0
+        if self._inside:
+            threading.Thread(target=watch.until, args=(self._watching, self._inside, self.limits.memory_mb, self._over),
+                             daemon=True).start()
+        uid = user(os.getpid(), self.worker) if os.geteuid() == 0 and self.engine[0] == "bwrap" else 0
         try:
             self._send({**vars(self.limits), "total_seconds": int(self.limits.total_seconds), "uid": uid})
             self._receive(START)
@@ -245,12 +260,9 @@ class Sandbox:
         line, _, rest = bytes(self._buffer).partition(b"\n")
         self._buffer = bytearray(rest)
         try:
-            reply = json.loads(line)
+            return cleaned(json.loads(line))
         except (ValueError, RecursionError) as error:
             raise self._dead("its reply cannot be read") from error
-        if not isinstance(reply, dict):
-            raise self._dead("its reply cannot be read")
-        return reply
 
     def _dead(self, why: str) -> Died:
         self._kill()
@@ -264,6 +276,15 @@ class Sandbox:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self._inside, signal.SIGKILL)
 
+    def _outer(self) -> dict[str, str]:
+        """The environment of the command that makes the sandbox. bwrap stays in it as process 1, and what it was
+        started with can be read there: so not ours, which may hold the secret."""
+        if self.engine[0] == "none":
+            return environment() | {"PYTHONPATH": str(LIBRARY.parent)}
+        if self.engine[0] == "bwrap":
+            return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+        return {name: value for name, value in os.environ.items() if name != VARIABLE}
+
     def _pid(self, descriptor: int) -> int:
         """The first process inside, as bwrap tells it; 0 if it does not."""
         with os.fdopen(descriptor, "rb") as file:
@@ -272,29 +293,7 @@ class Sandbox:
             except (ValueError, KeyError):
                 return 0
 
-    def _watch(self) -> None:
-        """RLIMIT_AS binds each process; this binds their sum."""
-        if not self._inside:
-            return
-        while not self._watching.wait(0.2):
-            if resident_mb(self._inside) > self.limits.memory_mb:
-                self._why = f"it used more than {self.limits.memory_mb} MB of memory"
-                self._kill()
-                return
-
-
-def resident_mb(first: int) -> float:
-    """The resident memory of every process in the pid namespace of `first`, in MiB; 0 where it cannot be read."""
-    try:
-        space = os.readlink(f"/proc/{first}/ns/pid")
-    except OSError:
-        return 0.0
-    pages = 0
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and int(entry) >= first:
-            try:
-                if os.readlink(f"/proc/{entry}/ns/pid") == space:
-                    pages += int(Path(f"/proc/{entry}/statm").read_text().split()[1])
-            except (OSError, ValueError, IndexError):
-                continue
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    def _over(self, why: str) -> None:
+        """The sandbox as a whole used too much."""
+        self._why = why
+        self._kill()

@@ -13,18 +13,19 @@ from coursework.kit.wire import WireError, decode, encode
 
 @dataclass(frozen=True)
 class Key:
-    """What draws a student's variant and probes."""
+    """What draws a student's variant and probes. submission: its hash; another notebook gets other hidden inputs."""
 
     secret: bytes
     course: str
     student: str
+    submission: str = ""
 
 
 def probes(item: Item, variant: dict[str, Any], key: Key) -> list[tuple]:
-    """The hidden inputs of one student's item, the same at every grading."""
+    """The hidden inputs of one student's item, the same at every grading of the same notebook."""
     if item.probes is None:
         raise TypeError(f"{item.id} is a function without probes; give it some.")
-    rng = variants.generator(key.secret, key.course, key.student, item.id, "probes")
+    rng = variants.generator(key.secret, key.course, key.student, item.id, "/".join(filter(None, ("probes", key.submission))))
     return [tuple(arguments) for arguments in item.probes(variant, rng)]
 
 
@@ -86,8 +87,10 @@ def complaint(error: Any, *, hidden: bool = False) -> str:
     """An error from inside, in one line. For hidden inputs without its text, which could carry the input out."""
     if not isinstance(error, dict):
         return "no answer came back."
-    kind, words = str(error.get("type"))[:80], str(error.get("text"))[:300]
-    where = [str(line)[:200] for line in error.get("where") or [] if isinstance(line, str)][-1:]
+    kind, words = (each if isinstance(each, str) else "?" for each in (error.get("type"), error.get("text")))
+    kind, words = kind[:80], words[:300]
+    lines = error.get("where")  # of one probe: not cleaned
+    where = [line[:200] for line in lines if isinstance(line, str)][-1:] if isinstance(lines, list) else []
     at = f" at {where[0]}" if where else ""
     if kind == "TimeUp":
         return f"it ran out of time{at}."

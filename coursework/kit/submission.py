@@ -52,6 +52,7 @@ class Plan:
     notes: list[str]                  # about the notebook as a whole
     texts: dict[str, str | None]      # essay grade_id -> the text, None where it was not written
     sources: dict[str, str]           # grade_id -> source, as graded
+    added: list[dict[str, Any]] = field(default_factory=list)  # what is not in the release: kind, source, name, after
 
 
 def read(path: Path) -> list[Cell]:
@@ -89,7 +90,8 @@ def _cell(cell: Any) -> Cell:
     claimed = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = claimed.get("grade_id") if isinstance(claimed, dict) else ""
     kind = cell.get("cell_type")
-    return Cell(kind if kind in ("code", "markdown") else "raw", source if isinstance(source, str) else "",
+    source = source.encode("utf-8", "replace").decode() if isinstance(source, str) else ""  # no halves of surrogate pairs
+    return Cell(kind if kind in ("code", "markdown") else "raw", source,
                 grade_id if isinstance(grade_id, str) else "")
 
 
@@ -113,7 +115,22 @@ def plan(released: dict[str, Any], cells: list[Cell], items: list[Item]) -> Plan
         _take(made, number, cell, expected, places)
         if number in harvest and made.steps:
             made.steps[-1].items.append(harvest[number])
+    made.added = _added(released, cells)
     return made
+
+
+def _added(released: dict[str, Any], cells: list[Cell]) -> list[dict[str, Any]]:
+    """The student's own cells and those that were changed, each with the released cell (its number) that it follows."""
+    named = {nbgrader_of(c)["grade_id"]: n for n, c in enumerate(released["cells"]) if nbgrader_of(c)}
+    texts = {(c["cell_type"], c["source"].strip()): n for n, c in enumerate(released["cells"]) if not nbgrader_of(c)}
+    found, after = [], -1
+    for number, cell in enumerate(cells):
+        here = named.get(cell.grade_id, texts.get((cell.kind, cell.source.strip())))
+        if here is not None:
+            after = max(after, here)
+        elif cell.source.strip() and cell.kind != "raw":
+            found.append({"kind": cell.kind, "source": cell.source, "name": f"<cell {number + 1}>", "after": after})
+    return found
 
 
 def _owners(released: dict[str, Any], slugs: list[str]) -> dict[str, str]:

@@ -42,8 +42,9 @@ def secret(path: Path | None = None, *, create: bool = True) -> bytes:
         where = str(path)
         if not path.exists():
             if not create:
-                raise SecretError(f"there is no course secret; set {VARIABLE} or write one into {path} "
-                                  "(the one that the release was made with: another one makes other variants).")
+                raise SecretError(f"there is no course secret. The first release makes it and keeps it in {path}, or takes "
+                                  f"it from the variable {VARIABLE}. To grade, bring the one that the release was made "
+                                  "with to either place: another one makes other variants.")
             _make(path)
         text = path.read_text(encoding="utf-8").strip()
     if len(text) < SHORTEST:

@@ -105,14 +105,41 @@ def _decode_array(parts: Any, budget: _Budget) -> np.ndarray:
         dtype, shape, data = parts
         raw = base64.b64decode(data, validate=True)
         sizes = tuple(int(n) for n in shape)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise WireError("not an array.") from error
-    if not isinstance(dtype, str) or not DTYPE.match(dtype) or len(sizes) > 32 or any(n < 0 for n in sizes):
-        raise WireError("not an array of numbers.")
-    budget.spend(data=len(raw))
-    count = 1
-    for n in sizes:  # Python integers: no overflow, no allocation
-        count *= n
-    if count * np.dtype(dtype).itemsize != len(raw):
-        raise WireError("the array's shape and its data disagree.")
-    return np.frombuffer(raw, dtype).reshape(sizes)
+        if not DTYPE.match(dtype) or len(sizes) > 32 or any(n < 0 for n in sizes):
+            raise WireError("not an array of numbers.")
+        budget.spend(data=len(raw))
+        count = 1
+        for n in sizes:  # Python integers: no overflow, no allocation
+            count *= n
+        if count * np.dtype(dtype).itemsize != len(raw):
+            raise WireError("the array's shape and its data disagree.")
+        return np.frombuffer(raw, dtype).reshape(sizes)
+    except (ValueError, TypeError, OverflowError, binascii.Error) as error:  # such as a size of infinity, a type <f1
+        raise error if isinstance(error, WireError) else WireError("not an array.") from error
+
+
+def cleaned(reply: Any) -> dict[str, Any]:
+    """A reply from inside with every field of the kind that it should be; whoever took the runner over may send anything.
+
+    Raises ValueError where it is no reply at all.
+    """
+    if not isinstance(reply, dict):
+        raise ValueError("not a reply")
+    made: dict[str, Any] = {"printed": _text(reply.get("printed")), "seconds": _seconds(reply.get("seconds"))}
+    if "value" in reply:
+        made["value"] = reply["value"]  # for `decode`, which trusts nothing
+    if reply.get("error") is not None:
+        error = reply["error"] if isinstance(reply["error"], dict) else {}
+        where = error.get("where")
+        made["error"] = {"type": _text(error.get("type"), 100), "text": _text(error.get("text"), 2000),
+                         "where": [_text(each, 300) for each in where[:6]] if isinstance(where, list) else []}
+    return made
+
+
+def _text(value: Any, most: int = TEXT) -> str:
+    """A string that can be written to a file: no halves of surrogate pairs."""
+    return value[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e6 else None

@@ -1,6 +1,8 @@
 """Right and wrong solutions of assignment 01. Each source runs after the assignment's set-up."""
 
 from coursework.kit.items import Suite
+from coursework.mutants.alchemy_placebo import SUITES as MORE
+from coursework.mutants.writing import answering
 
 # Eight suspects, tried on the trace of the exhibit.
 SUSPECTS = '''
@@ -98,23 +100,15 @@ def simulated(n, effect, sd, tests=m, spread=lambda d: d.std(1, ddof=1), df=None
     return np.mean((low > -M) & (high < M))
 '''
 
-PLACEBOS = '''
-v = work["placebo"]
-order, what = v["order"], v["scramble"]
-
-def mixed(x, order):
-    flat = x.reshape(len(x), 196)
-    return {"pixels": lambda: flat[:, order].reshape(-1, 14, 14), "rows": lambda: x[:, order],
-            "columns": lambda: x[:, :, order]}[what]()
-'''
+_exhibit = answering(SUSPECTS, "exhibit(gradients)")
+_rounded_sum = answering(SUMS, "rounded_sum(x)")
+_bound = answering(BOUNDS, "bound(x)")
+_power = answering(POWERS, "power(n, effect, sd)")
 
 SUITES = {
     "alchemy/find-the-bug": Suite(
         right={
-            "loop over suspects": SUSPECTS + '''
-def exhibit(gradients):
-    return suspect(guilty, gradients)
-''',
+            "loop over suspects": _exhibit("suspect(guilty, gradients)"),
             "averages as sums of weights": SUSPECTS + '''
 def exhibit(gradients):
     G, (b1, b2) = np.asarray(gradients), (v["beta1"], v["beta2"])
@@ -135,55 +129,31 @@ def exhibit(gradients):
     correction = (1 - b2**k) ** (1.0 if guilty == "after root" else 0.5)
     return -v["eta"] * top / (s**0.5 / correction + v["eps"])
 ''',
-            "float32, as a framework would": SUSPECTS + '''
-def exhibit(gradients):
-    return suspect(guilty, gradients, dtype=np.float32)
-''',
+            "float32, as a framework would": _exhibit("suspect(guilty, gradients, dtype=np.float32)"),
         },
         wrong={
-            "Adam as in the paper": SUSPECTS + '''
-def exhibit(gradients):
-    return suspect("none", gradients)
-''',
-            "another suspect": SUSPECTS + '''
-def exhibit(gradients):
-    return suspect(innocent[0], gradients)
-''',
+            "Adam as in the paper": _exhibit('suspect("none", gradients)'),
+            "another suspect": _exhibit("suspect(innocent[0], gradients)"),
             "the visible trace, copied": '''
 v = work["find-the-bug"]
 def exhibit(gradients):
     return np.resize(v["steps"], np.shape(gradients))
 ''',
-            "usual constants hard-coded": SUSPECTS + '''
-def exhibit(gradients):
-    return suspect(guilty, gradients, b1=0.9, b2=0.999, eps=1e-8)
-''',
-            "the sign of ascent": SUSPECTS + '''
-def exhibit(gradients):
-    return -suspect(guilty, gradients)
-''',
-            "positions for steps": SUSPECTS + '''
-def exhibit(gradients):
-    return suspect(guilty, gradients).cumsum(0)
-''',
+            "usual constants hard-coded": _exhibit("suspect(guilty, gradients, b1=0.9, b2=0.999, eps=1e-8)"),
+            "the sign of ascent": _exhibit("-suspect(guilty, gradients)"),
+            "positions for steps": _exhibit("suspect(guilty, gradients).cumsum(0)"),
             "memory kept between calls": SUSPECTS + '''
 seen = [v["gradients"]]
 def exhibit(gradients):
     seen.append(np.asarray(gradients))
     return suspect(guilty, np.concatenate(seen))[-len(gradients):]
 ''',
-            "epsilon forgotten": SUSPECTS + '''
-def exhibit(gradients):
-    return suspect(guilty, gradients, eps=0.0)
-''',
+            "epsilon forgotten": _exhibit("suspect(guilty, gradients, eps=0.0)"),
         },
     ),
     "alchemy/rounded-sum": Suite(
         right={
-            "units in the last place": SUMS + '''
-def rounded_sum(x):
-    return total(x)
-''',
+            "units in the last place": _rounded_sum("total(x)"),
             "fractions": SUMS + '''
 from fractions import Fraction
 
@@ -212,30 +182,12 @@ def cut(x, p):
 def rounded_sum(x):
     return total(x, fl=cut)
 ''',
-            "rounded at the end only": SUMS + '''
-def rounded_sum(x):
-    return np.array([fl(float(np.sum(row))) for row in x])
-''',
-            "the leading bit not counted": SUMS + '''
-def rounded_sum(x):
-    return total(x, fl=lambda x, _: fl(x, p + 1))
-''',
-            "one bit too few": SUMS + '''
-def rounded_sum(x):
-    return total(x, fl=lambda x, _: fl(x, p - 1))
-''',
-            "decimals for bits": SUMS + '''
-def rounded_sum(x):
-    return total(x, fl=lambda x, _: round(x, p))
-''',
-            "from the other end": SUMS + '''
-def rounded_sum(x):
-    return total(x[:, ::-1])
-''',
-            "another order": SUMS + '''
-def rounded_sum(x):
-    return total(x, order="pairwise" if order == "one by one" else "one by one")
-''',
+            "rounded at the end only": _rounded_sum("np.array([fl(float(np.sum(row))) for row in x])"),
+            "the leading bit not counted": _rounded_sum("total(x, fl=lambda x, _: fl(x, p + 1))"),
+            "one bit too few": _rounded_sum("total(x, fl=lambda x, _: fl(x, p - 1))"),
+            "decimals for bits": _rounded_sum("total(x, fl=lambda x, _: round(x, p))"),
+            "from the other end": _rounded_sum("total(x[:, ::-1])"),
+            "another order": _rounded_sum('total(x, order="pairwise" if order == "one by one" else "one by one")'),
             "float32": '''
 def rounded_sum(x):
     total = np.zeros(len(x), np.float32)
@@ -248,18 +200,12 @@ answer = total(v["x"])
 def rounded_sum(x):
     return np.resize(answer, len(x))
 ''',
-            "wrong axis": SUMS + '''
-def rounded_sum(x):
-    return np.resize(total(x.T), len(x))
-''',
+            "wrong axis": _rounded_sum("np.resize(total(x.T), len(x))"),
         },
     ),
     "alchemy/sum-bound": Suite(
         right={
-            "roundings counted": BOUNDS + '''
-def bound(x):
-    return (np.abs(x) * ((1 + 2.0**-p) ** counts(x.shape[1]) - 1)).sum(1)
-''',
+            "roundings counted": _bound("(np.abs(x) * ((1 + 2.0**-p) ** counts(x.shape[1]) - 1)).sum(1)"),
             "worst case carried along": BOUNDS + '''
 def bound(x):
     """Each subtotal with its largest possible value, all roundings upwards."""
@@ -282,30 +228,12 @@ def bound(x):
 ''',
         },
         wrong={
-            "the same count for all": BOUNDS + '''
-def bound(x):
-    return np.abs(x).sum(1) * ((1 + 2.0**-p) ** max(counts(x.shape[1])) - 1)
-''',
-            "first order only": BOUNDS + '''
-def bound(x):
-    return np.abs(x) @ counts(x.shape[1]) * 2.0**-p
-''',
-            "spacing for its half": BOUNDS + '''
-def bound(x):
-    return np.abs(x) @ ((1 + 2.0 ** (1 - p)) ** counts(x.shape[1]) - 1)
-''',
-            "one rounding too few": BOUNDS + '''
-def bound(x):
-    return np.abs(x) @ ((1 + 2.0**-p) ** (counts(x.shape[1]) - 1) - 1)
-''',
-            "signs cancel": BOUNDS + '''
-def bound(x):
-    return np.abs(x @ ((1 + 2.0**-p) ** counts(x.shape[1]) - 1))
-''',
-            "counted from the other end": BOUNDS + '''
-def bound(x):
-    return np.abs(x)[:, ::-1] @ ((1 + 2.0**-p) ** counts(x.shape[1]) - 1)
-''',
+            "the same count for all": _bound("np.abs(x).sum(1) * ((1 + 2.0**-p) ** max(counts(x.shape[1])) - 1)"),
+            "first order only": _bound("np.abs(x) @ counts(x.shape[1]) * 2.0**-p"),
+            "spacing for its half": _bound("np.abs(x) @ ((1 + 2.0 ** (1 - p)) ** counts(x.shape[1]) - 1)"),
+            "one rounding too few": _bound("np.abs(x) @ ((1 + 2.0**-p) ** (counts(x.shape[1]) - 1) - 1)"),
+            "signs cancel": _bound("np.abs(x @ ((1 + 2.0**-p) ** counts(x.shape[1]) - 1))"),
+            "counted from the other end": _bound("np.abs(x)[:, ::-1] @ ((1 + 2.0**-p) ** counts(x.shape[1]) - 1)"),
             "another order": BOUNDS + '''
 def bound(x):
     other = "pairwise" if order != "pairwise" else "one by one"
@@ -319,16 +247,14 @@ def bound(x):
     ),
     "alchemy/power": Suite(
         right={
-            "simulation": POWERS + '''
-def power(n, effect, sd):
-    return simulated(n, effect, sd)
-''',
+            "simulation": _power("simulated(n, effect, sd)"),
             "noncentral t and an integral": POWERS + '''
 def power(n, effect, sd):
     df, root = n - 1, np.sqrt(n) / sd
     t = -stats.t.ppf(level / (2 * m), df)
     if question == "different":
-        return 1 - stats.nct.cdf(t, df, effect * root) + stats.nct.cdf(-t, df, effect * root)
+        tails = 1 - stats.nct.cdf(t, df, effect * root), stats.nct.cdf(-t, df, effect * root)
+        return np.nan_to_num(tails).sum()  # nan where a tail is all but empty
     if question == "no worse":
         return 1 - stats.nct.cdf(t, df, (effect + M) * root)
     x = np.linspace(0, 1, 20_001)[1:] * min(M * root / t, 6)
@@ -338,110 +264,19 @@ def power(n, effect, sd):
 ''',
         },
         wrong={
-            "normal quantile": POWERS + '''
-def power(n, effect, sd):
-    return simulated(n, effect, sd, q=stats.norm.ppf(1 - level / m / 2))
-''',
-            "one-sided": POWERS + '''
-def power(n, effect, sd):
-    return simulated(n, effect, sd, tail=1)
-''',
-            "family forgotten": POWERS + '''
-def power(n, effect, sd):
-    return simulated(n, effect, sd, tests=1)
-''',
-            "unpaired spread": POWERS + '''
-def power(n, effect, sd):
-    return simulated(n, effect, sd, spread=lambda d: np.sqrt(2) * d.std(1, ddof=1))
-''',
-            "ddof 0": POWERS + '''
-def power(n, effect, sd):
-    return simulated(n, effect, sd, spread=lambda d: d.std(1))
-''',
-            "n degrees of freedom": POWERS + '''
-def power(n, effect, sd):
-    return simulated(n, effect, sd, df=lambda n: n)
-''',
-            "no root of n": POWERS + '''
-def power(n, effect, sd):
-    return simulated(n, effect, sd, root=lambda n: 1.0)
-''',
+            "normal quantile": _power("simulated(n, effect, sd, q=stats.norm.ppf(1 - level / m / 2))"),
+            "one-sided": _power("simulated(n, effect, sd, tail=1)"),
+            "family forgotten": _power("simulated(n, effect, sd, tests=1)"),
+            "unpaired spread": _power("simulated(n, effect, sd, spread=lambda d: np.sqrt(2) * d.std(1, ddof=1))"),
+            "ddof 0": _power("simulated(n, effect, sd, spread=lambda d: d.std(1))"),
+            "n degrees of freedom": _power("simulated(n, effect, sd, df=lambda n: n)"),
+            "no root of n": _power("simulated(n, effect, sd, root=lambda n: 1.0)"),
             "another question": POWERS + '''
 def power(n, effect, sd):
     return simulated(n, effect, sd, question="no worse" if question != "no worse" else "different")
 ''',
-            "spread taken as known": POWERS + '''
-def power(n, effect, sd):
-    return simulated(n, effect, sd, spread=lambda d: sd)
-''',
-            "the visible value": POWERS + '''
-def power(n, effect, sd):
-    return simulated(v["n"], v["effect"], v["sd"])
-''',
+            "spread taken as known": _power("simulated(n, effect, sd, spread=lambda d: sd)"),
+            "the visible value": _power('simulated(v["n"], v["effect"], v["sd"])'),
         },
     ),
-    "alchemy/placebo": Suite(
-        right={
-            "scramble, shift, put back": PLACEBOS + '''
-def placebo(images, shift):
-    rolled = np.roll(mixed(images, order), tuple(int(s) for s in shift), (1, 2))
-    return mixed(rolled, np.argsort(order))
-''',
-            "one pixel at a time": PLACEBOS + '''
-def placebo(images, shift):
-    place = np.empty((14, 14, 2), int)          # where each pixel of the picture stands in the scrambled one
-    for i in range(14):
-        for j in range(14):
-            from_ = {"pixels": lambda: divmod(int(order[14 * i + j]), 14), "rows": lambda: (int(order[i]), j),
-                     "columns": lambda: (i, int(order[j]))}[what]()
-            place[from_] = i, j
-    at = {tuple(place[i, j]): (i, j) for i in range(14) for j in range(14)}
-    out = np.empty_like(images)
-    for i in range(14):
-        for j in range(14):
-            r, c = (place[i, j] + np.asarray(shift)) % 14
-            out[(slice(None), *at[int(r), int(c)])] = images[:, i, j]
-    return out
-''',
-        },
-        wrong={
-            "the real shift": '''
-def placebo(images, shift):
-    return np.roll(images, tuple(int(s) for s in shift), (1, 2))
-''',
-            "not put back": PLACEBOS + '''
-def placebo(images, shift):
-    return np.roll(mixed(images, order), tuple(int(s) for s in shift), (1, 2))
-''',
-            "scrambled twice": PLACEBOS + '''
-def placebo(images, shift):
-    return mixed(np.roll(mixed(images, order), tuple(int(s) for s in shift), (1, 2)), order)
-''',
-            "inverse first": PLACEBOS + '''
-def placebo(images, shift):
-    return mixed(np.roll(mixed(images, np.argsort(order)), tuple(int(s) for s in shift), (1, 2)), order)
-''',
-            "wrong axes": PLACEBOS + '''
-def placebo(images, shift):
-    rolled = np.roll(mixed(images, order), tuple(int(s) for s in shift), (0, 1))
-    return mixed(rolled, np.argsort(order))
-''',
-            "axes swapped": PLACEBOS + '''
-def placebo(images, shift):
-    rolled = np.roll(mixed(images, order), tuple(int(s) for s in shift), (2, 1))
-    return mixed(rolled, np.argsort(order))
-''',
-            "moves the other way": PLACEBOS + '''
-def placebo(images, shift):
-    rolled = np.roll(mixed(images, order), tuple(-int(s) for s in shift), (1, 2))
-    return mixed(rolled, np.argsort(order))
-''',
-            "another scramble for each call": PLACEBOS + '''
-def placebo(images, shift):
-    other = np.random.permutation(len(order))
-    rolled = np.roll(mixed(images, other), tuple(int(s) for s in shift), (1, 2))
-    return mixed(rolled, np.argsort(other))
-''',
-        },
-    ),
-}
+} | MORE

@@ -1,6 +1,8 @@
 """Right and wrong solutions of assignment 02. Each source runs after the assignment's set-up."""
 
 from coursework.kit.items import Suite
+from coursework.mutants.kitchen_sinks_contest import SUITES as MORE
+from coursework.mutants.writing import answering
 
 DRAWS = '''
 v = work["spectral-measure"]
@@ -62,33 +64,14 @@ def paid(K, y, sigma, penalty):
     return np.mean(((y - H @ y) / (1 - np.diag(H)))**2)
 '''
 
-CONTESTS = '''
-from math import comb
-from scipy import stats
-v = work["unfair-contest"]
-sign = 1 if v["better"] == "low" else -1
-
-def best_of(valid, test, k, sign=sign):
-    n = valid.shape[1]
-    w = np.array([comb(n - 1 - i, k - 1) / comb(n, k) for i in range(n)])
-    return np.array([(t[np.argsort(sign * s)] * w).sum() for s, t in zip(valid, test)])
-
-def interval(d, ddof=1, q=None):
-    h = (stats.t.ppf(0.975, len(d) - 1) if q is None else q) * d.std(ddof=ddof) / np.sqrt(len(d))
-    return np.array([d.mean(), d.mean() - h, d.mean() + h])
-
-def contest(va, ta, vb, tb, sign=sign, k=None):
-    k = min(va.shape[1], vb.shape[1]) if k is None else k
-    return best_of(va, ta, k, sign), best_of(vb, tb, k, sign)
-'''
+_draw = answering(DRAWS, "draw(seeds, m)")
+_squared_error = answering(ERRORS, "squared_error(x, y, m)")
+_bill = answering(BILLS, "bill(K, y, sigma, penalty)")
 
 SUITES = {
     "random-kitchen-sinks/spectral-measure": Suite(
         right={
-            "named laws": DRAWS + '''
-def draw(seeds, m):
-    return rows(seeds, m)
-''',
+            "named laws": _draw("rows(seeds, m)"),
             "inverse of the distribution function": DRAWS + '''
 from scipy import stats
 def draw(seeds, m):
@@ -110,18 +93,9 @@ def draw(seeds, m):
 ''',
         },
         wrong={
-            "length for frequency": DRAWS + '''
-def draw(seeds, m):
-    return rows(seeds, m, a=1 / a, b=1 / b)
-''',
-            "scale twice too large": DRAWS + '''
-def draw(seeds, m):
-    return 2 * rows(seeds, m)
-''',
-            "cycles for radians": DRAWS + '''
-def draw(seeds, m):
-    return rows(seeds, m) / (2 * np.pi)
-''',
+            "length for frequency": _draw("rows(seeds, m, a=1 / a, b=1 / b)"),
+            "scale twice too large": _draw("2 * rows(seeds, m)"),
+            "cycles for radians": _draw("rows(seeds, m) / (2 * np.pi)"),
             "a normal of the same scale": DRAWS + '''
 def draw(seeds, m):
     return np.array([a * np.random.default_rng(int(s)).standard_normal(m) for s in seeds])
@@ -130,10 +104,7 @@ def draw(seeds, m):
 def draw(seeds, m):
     return np.array([rows([s], m).std() * np.random.default_rng(int(s)).standard_normal(m) for s in seeds])
 ''',
-            "no-op seed": DRAWS + '''
-def draw(seeds, m):
-    return rows([0] * len(seeds), m)
-''',
+            "no-op seed": _draw("rows([0] * len(seeds), m)"),
             "one generator for all rows": DRAWS + '''
 stream = np.random.default_rng(1)
 def draw(seeds, m):
@@ -149,18 +120,12 @@ def draw(seeds, m):
     p = np.abs(k) / np.abs(k).sum()
     return np.array([np.random.default_rng(int(s)).choice(t, m, p=p) for s in seeds])
 ''',
-            "axes swapped": DRAWS + '''
-def draw(seeds, m):
-    return rows(seeds, m).T
-''',
+            "axes swapped": _draw("rows(seeds, m).T"),
         },
     ),
     "random-kitchen-sinks/two-variances": Suite(
         right={
-            "second moment less the mean's square": ERRORS + '''
-def squared_error(x, y, m):
-    return right(x, y, m)
-''',
+            "second moment less the mean's square": _squared_error("right(x, y, m)"),
             "moments one by one": ERRORS + '''
 def squared_error(x, y, m):
     out = []
@@ -181,26 +146,14 @@ def squared_error(x, y, m):
 ''',
         },
         wrong={
-            "the chapter's paired features": ERRORS + '''
-def squared_error(x, y, m):
-    return (1 + k(2 * (x - y)) - 2 * k(x - y)**2) / (2 * m)
-''',
-            "the chapter's own phases": ERRORS + '''
-def squared_error(x, y, m):
-    return (1 + k(2 * (x - y)) / 2 - k(x - y)**2) / m
-''',
-            "D for m": ERRORS + '''
-def squared_error(x, y, m):
-    return right(x, y, 2 * m)
-''',
+            "the chapter's paired features": _squared_error("(1 + k(2 * (x - y)) - 2 * k(x - y)**2) / (2 * m)"),
+            "the chapter's own phases": _squared_error("(1 + k(2 * (x - y)) / 2 - k(x - y)**2) / m"),
+            "D for m": _squared_error("right(x, y, 2 * m)"),
             "all of it over m, or one dimension": ERRORS + '''
 def squared_error(x, y, m):
     return right(x, y, 1) / m if name != "frequencies from another normal" else right(x, y, m, d=1)
 ''',
-            "a mean that was not squared": ERRORS + '''
-def squared_error(x, y, m):
-    return right(x, y, m) + (k(x - y)**2 - k(x - y)) / m
-''',
+            "a mean that was not squared": _squared_error("right(x, y, m) + (k(x - y)**2 - k(x - y)) / m"),
             "standard deviations for variances": ERRORS + '''
 def squared_error(x, y, m):
     return right(x, y, m, k=lambda t: np.exp(-(t**2).sum(1) / (2 * ell)), tau=tau**0.5)
@@ -222,18 +175,12 @@ def squared_error(x, y, m):
         out.append(np.mean((e - k((p - q)[None]))**2))
     return np.array(out)
 ''',
-            "root of it": ERRORS + '''
-def squared_error(x, y, m):
-    return np.sqrt(right(x, y, m))
-''',
+            "root of it": _squared_error("np.sqrt(right(x, y, m))"),
         },
     ),
     "random-kitchen-sinks/what-ridge-pays": Suite(
         right={
-            "with the hat matrix": BILLS + '''
-def bill(K, y, sigma, penalty):
-    return paid(K, y, sigma, penalty)
-''',
+            "with the hat matrix": _bill("paid(K, y, sigma, penalty)"),
             "solved and left out by hand": BILLS + '''
 def bill(K, y, sigma, penalty):
     n, penalty = len(y), penalty * (len(y) if v["per_example"] else 1)
@@ -251,14 +198,8 @@ def bill(K, y, sigma, penalty):
 ''',
         },
         wrong={
-            "the other convention": BILLS + '''
-def bill(K, y, sigma, penalty):
-    return paid(K, y, sigma, penalty / len(y) if v["per_example"] else penalty * len(y))
-''',
-            "sum for mean": BILLS + '''
-def bill(K, y, sigma, penalty):
-    return paid(K, y, sigma, penalty) * len(y)
-''',
+            "the other convention": _bill('paid(K, y, sigma, penalty / len(y) if v["per_example"] else penalty * len(y))'),
+            "sum for mean": _bill("paid(K, y, sigma, penalty) * len(y)"),
             "another effective dimension": BILLS + '''
 def bill(K, y, sigma, penalty):
     H, n = hat(K, penalty), len(y)
@@ -288,99 +229,7 @@ def bill(K, y, sigma, penalty):
         return 2 * sigma**2 * np.trace(H) / n
     return (np.sum((y - H @ y)**2) + sigma**2 * np.sum(H**2)) / n
 ''',
-            "penalty squared": BILLS + '''
-def bill(K, y, sigma, penalty):
-    return paid(K, y, sigma, penalty**2)
-''',
+            "penalty squared": _bill("paid(K, y, sigma, penalty**2)"),
         },
     ),
-    "random-kitchen-sinks/unfair-contest": Suite(
-        right={
-            "weights of ranks": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    a, b = contest(valid_a, test_a, valid_b, test_b)
-    return interval(a - b)
-''',
-            "chances along the ranking": '''
-from scipy import stats
-def of(valid, test, k):
-    n, out = valid.shape[1], []
-    for s, t in zip(valid if work["unfair-contest"]["better"] == "low" else -valid, test):
-        value, left, rest = 0.0, 1.0, n
-        for i in np.argsort(s):                       # best first: in the subset with k of the rest, if none before was
-            chance = min(1.0, k / rest)
-            value, left, rest = value + left * chance * t[i], left * (1 - chance), rest - 1
-            if left <= 0:
-                break
-        out.append(value)
-    return np.array(out)
-
-def honest(valid_a, test_a, valid_b, test_b):
-    k = min(valid_a.shape[1], valid_b.shape[1])
-    found = stats.ttest_rel(of(valid_a, test_a, k), of(valid_b, test_b, k))
-    ends = found.confidence_interval(0.95)
-    return [(ends.low + ends.high) / 2, ends.low, ends.high]
-''',
-        },
-        wrong={
-            "chosen on test": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    a, b = contest(test_a, test_a, test_b, test_b)
-    return interval(a - b)
-''',
-            "read on validation": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    a, b = contest(valid_a, valid_a, valid_b, valid_b)
-    return interval(a - b)
-''',
-            "budgets as they were": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    pick = lambda v, t: t[np.arange(len(v)), np.argmin(sign * v, 1)]
-    return interval(pick(valid_a, test_a) - pick(valid_b, test_b))
-''',
-            "worst for best": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    a, b = contest(valid_a, test_a, valid_b, test_b, sign=-sign)
-    return interval(a - b)
-''',
-            "the first k trials": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    k = min(valid_a.shape[1], valid_b.shape[1])
-    a, b = contest(valid_a[:, :k], test_a[:, :k], valid_b[:, :k], test_b[:, :k])
-    return interval(a - b)
-''',
-            "unpaired": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    a, b = contest(valid_a, test_a, valid_b, test_b)
-    h = stats.t.ppf(0.975, 2 * len(a) - 2) * np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / len(a))
-    return np.array([0, -h, h]) + np.mean(a - b)
-''',
-            "normal quantile": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    a, b = contest(valid_a, test_a, valid_b, test_b)
-    return interval(a - b, q=1.96)
-''',
-            "ddof 0": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    a, b = contest(valid_a, test_a, valid_b, test_b)
-    return interval(a - b, ddof=0)
-''',
-            "b minus a": CONTESTS + '''
-def honest(valid_a, test_a, valid_b, test_b):
-    a, b = contest(valid_a, test_a, valid_b, test_b)
-    return interval(b - a)
-''',
-            "with replacement": CONTESTS + '''
-def best_of(valid, test, k, sign=sign):
-    n = valid.shape[1]
-    i = np.arange(n)
-    w = ((n - i) / n)**k - ((n - i - 1) / n)**k
-    return np.array([(t[np.argsort(sign * s)] * w).sum() for s, t in zip(valid, test)])
-
-def honest(valid_a, test_a, valid_b, test_b):
-    a, b = contest(valid_a, test_a, valid_b, test_b)
-    return interval(a - b)
-''',
-        },
-    ),
-}
+} | MORE

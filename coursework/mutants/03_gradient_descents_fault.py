@@ -1,6 +1,8 @@
 """Right and wrong solutions of assignment 03. Each source runs after the assignment's set-up."""
 
 from coursework.kit.items import Suite
+from coursework.mutants.descents_bill import SUITES as MORE
+from coursework.mutants.writing import answering
 
 FITS = '''
 v = work["damped-steps"]
@@ -66,39 +68,14 @@ def time(s, a, eta=eta, gamma=gamma, half=0.5, kind=kind):
     return integrate.quad(lambda u: 1 / (2 * n * eta * u**(2 - 2 / n) * (s - u)), a**n, half * s, limit=200)[0]
 '''
 
-BILLS = '''
-v = work["the-bill"]
-
-def firsts(errors, tolerance):
-    out = np.full(errors.shape[:2], np.inf)
-    for o in range(errors.shape[0]):
-        for s in range(errors.shape[1]):
-            hits = np.flatnonzero(errors[o, s] <= tolerance)
-            if len(hits):
-                out[o, s] = hits[0]
-    return out
-
-def count(errors, price, tried, tolerances, seeds=v["seeds"], tuning=v["tuning"], censor=True, unit=None, lead=v["lead"]):
-    unit = price * (tried if tuning == "counted" else 1) if unit is None else unit
-    last = np.array([np.flatnonzero(np.isfinite(e[0]))[-1] for e in errors])
-    out = []
-    for tolerance in tolerances:
-        steps = {"median": np.median, "worst": np.max, "best": np.min}[seeds](firsts(errors, tolerance), axis=1)
-        cost = steps * unit
-        w = cost.argmin()
-        close = [lead * cost[w] > cost[o] for o in range(len(cost)) if o != w and np.isfinite(cost[o])]
-        cut = [lead * cost[w] > unit[o] * last[o] for o in range(len(cost)) if np.isinf(cost[o])]
-        out.append(-1 if not np.isfinite(cost[w]) or any(close) or (censor and any(cut)) else w)
-    return np.array(out)
-'''
+_fit = answering(FITS, "fit(t, y, start, trials)")
+_rate = answering(RATES, "rate(kappa)")
+_half_time = answering(STAIRS, "half_time(s, start)")
 
 SUITES = {
     "gradient-descents-fault/damped-steps": Suite(
         right={
-            "normal equations, differences": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials)
-''',
+            "normal equations, differences": _fit("run(t, y, start, trials)"),
             "least squares with extra rows, by hand": '''
 v = work["damped-steps"]
 
@@ -130,42 +107,18 @@ def fit(t, y, start, trials):
 ''',
         },
         wrong={
-            "every trial accepted": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, always=True)
-''',
-            "factors swapped": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, up=1 / v["down"], down=1 / v["up"])
-''',
+            "every trial accepted": _fit("run(t, y, start, trials, always=True)"),
+            "factors swapped": _fit('run(t, y, start, trials, up=1 / v["down"], down=1 / v["up"])'),
             "the other scaling": FITS + '''
 def fit(t, y, start, trials):
     return run(t, y, start, trials, scaling="identity" if v["scaling"] == "diagonal" else "diagonal")
 ''',
-            "no damping": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, damping=0.0)
-''',
-            "damping never falls": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, down=1.0)
-''',
-            "damping set back after a success": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, restart=True)
-''',
-            "the chapter's factors of ten": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, up=10.0, down=10.0 if v["up"] != 10 else 7.0)
-''',
-            "uphill": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, sign=1)
-''',
-            "twice the step": FITS + '''
-def fit(t, y, start, trials):
-    return run(t, y, start, trials, sign=-2)
-''',
+            "no damping": _fit("run(t, y, start, trials, damping=0.0)"),
+            "damping never falls": _fit("run(t, y, start, trials, down=1.0)"),
+            "damping set back after a success": _fit("run(t, y, start, trials, restart=True)"),
+            "the chapter's factors of ten": _fit('run(t, y, start, trials, up=10.0, down=10.0 if v["up"] != 10 else 7.0)'),
+            "uphill": _fit("run(t, y, start, trials, sign=1)"),
+            "twice the step": _fit("run(t, y, start, trials, sign=-2)"),
             "Jacobian of the start": FITS + '''
 def fit(t, y, start, trials):
     J = jacobian(np.array(start), t)
@@ -179,10 +132,7 @@ def fit(t, y, start, trials):
         out.append(p)
     return np.array(out)
 ''',
-            "only the answer": FITS + '''
-def fit(t, y, start, trials):
-    return np.tile(run(t, y, start, 200)[-1], (trials + 1, 1))
-''',
+            "only the answer": _fit("np.tile(run(t, y, start, 200)[-1], (trials + 1, 1))"),
         },
     ),
     "gradient-descents-fault/one-hand-tied": Suite(
@@ -217,34 +167,16 @@ def rate(kappa):
 ''',
         },
         wrong={
-            "gradient descent's rate": RATES + '''
-def rate(kappa):
-    return (kappa - 1) / (kappa + 1)
-''',
-            "both hands free": RATES + '''
-def rate(kappa):
-    return (np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1)
-''',
-            "root of beta, always": RATES + '''
-def rate(kappa):
-    return beta**0.5
-''',
-            "step one over L": RATES + '''
-def rate(kappa):
-    return at(kappa, 1.0) if name != "late gradient" else at(kappa, 0.25)
-''',
-            "gradient descent's step": RATES + '''
-def rate(kappa):
-    return at(kappa, 2 * kappa / (kappa + 1)) if name == "heavy ball" else at(kappa, 0.5)
-''',
+            "gradient descent's rate": _rate("(kappa - 1) / (kappa + 1)"),
+            "both hands free": _rate("(np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1)"),
+            "root of beta, always": _rate("beta**0.5"),
+            "step one over L": _rate('at(kappa, 1.0) if name != "late gradient" else at(kappa, 0.25)'),
+            "gradient descent's step": _rate('at(kappa, 2 * kappa / (kappa + 1)) if name == "heavy ball" else at(kappa, 0.5)'),
             "only the flat end": RATES + '''
 def rate(kappa):
     return min(slowest(a / kappa) for a in np.geomspace(1e-3, 3.99, 2000)) if name != "heavy ball" else beta
 ''',
-            "beta itself": RATES + '''
-def rate(kappa):
-    return beta if name == "heavy ball" else np.sqrt(at(kappa, 0.9))
-''',
+            "beta itself": _rate('beta if name == "heavy ball" else np.sqrt(at(kappa, 0.9))'),
             "steps for a rate": RATES + '''
 def rate(kappa):
     best = min(at(kappa, a) for a in np.geomspace(1e-3, 3.99, 2000))
@@ -259,10 +191,7 @@ def rate(kappa):
     ),
     "gradient-descents-fault/other-stairs": Suite(
         right={
-            "an integral": STAIRS + '''
-def half_time(s, start):
-    return time(s, start)
-''',
+            "an integral": _half_time("time(s, start)"),
             "steps counted": '''
 v = work["other-stairs"]
 def half_time(s, start):
@@ -284,30 +213,12 @@ def half_time(s, start):
 ''',
         },
         wrong={
-            "two layers, as in the chapter": STAIRS + '''
-def half_time(s, start):
-    return np.log(s / start**2 - 1) / (4 * eta * s)
-''',
-            "factor two of the loss forgotten": STAIRS + '''
-def half_time(s, start):
-    return time(s, start, eta=eta / 2)
-''',
-            "flow time for steps": STAIRS + '''
-def half_time(s, start):
-    return time(s, start) * eta
-''',
-            "learned for half learned": STAIRS + '''
-def half_time(s, start):
-    return time(s, start, half=0.9)
-''',
-            "start squared twice": STAIRS + '''
-def half_time(s, start):
-    return time(s, start**2)
-''',
-            "one layer": STAIRS + '''
-def half_time(s, start):
-    return np.log(2) / (2 * eta * s)
-''',
+            "two layers, as in the chapter": _half_time("np.log(s / start**2 - 1) / (4 * eta * s)"),
+            "factor two of the loss forgotten": _half_time("time(s, start, eta=eta / 2)"),
+            "flow time for steps": _half_time("time(s, start) * eta"),
+            "learned for half learned": _half_time("time(s, start, half=0.9)"),
+            "start squared twice": _half_time("time(s, start**2)"),
+            "one layer": _half_time("np.log(2) / (2 * eta * s)"),
             "conserved, or decayed, once for twice": STAIRS + '''
 def half_time(s, start):
     if kind == "weight decay":
@@ -316,79 +227,7 @@ def half_time(s, start):
         return np.log(2) / (2 * eta * start**2)
     return time(s, start, kind="four layers" if kind == "three layers" else "three layers")
 ''',
-            "the visible value": STAIRS + '''
-def half_time(s, start):
-    return time(1.0, 0.3)
-''',
+            "the visible value": _half_time("time(1.0, 0.3)"),
         },
     ),
-    "gradient-descents-fault/the-bill": Suite(
-        right={
-            "run by run": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances)
-''',
-            "all at once": '''
-v = work["the-bill"]
-def verdict(errors, price, tried, tolerances):
-    unit = price * tried if v["tuning"] == "counted" else np.asarray(price)
-    below = np.fmin.accumulate(np.where(np.isnan(errors), np.inf, errors), axis=2)          # best so far
-    steps = (below[..., None] > tolerances).sum(2).astype(float)                              # steps above each tolerance
-    steps[steps == errors.shape[2]] = np.inf
-    steps = np.sort(steps, axis=1)[:, -1 if v["seeds"] == "worst" else errors.shape[1] // 2]
-    cost = steps * unit[:, None]
-    ran = np.isfinite(errors[:, 0]).sum(1) - 1
-    winner, cheapest = cost.argmin(0), cost.min(0)
-    least = np.minimum(cost, np.where(np.isinf(cost), (unit * ran)[:, None], np.inf))
-    least[winner, np.arange(len(tolerances))] = np.inf
-    return np.where(np.isfinite(cheapest) & (least.min(0) >= v["lead"] * cheapest), winner, -1)
-''',
-        },
-        wrong={
-            "steps for cost": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, unit=np.ones(len(price)))
-''',
-            "caps forgotten": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, censor=False)
-''',
-            "tuning the other way": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, tuning="counted" if v["tuning"] != "counted" else "not counted")
-''',
-            "the other seed": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, seeds="median" if v["seeds"] == "worst" else "worst")
-''',
-            "no lead asked for": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, lead=1.0)
-''',
-            "the luckiest seed": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors, price, tried, tolerances, seeds="best")
-''',
-            "lowest error at the end": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    last = np.nanmin(np.median(errors, axis=1), axis=1)
-    return np.where(last.min() <= tolerances, last.argmin(), -1)
-''',
-            "an error of its own for each step": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    middle = np.median(errors, axis=1)                              # median curve for the median crossing
-    at = [[np.flatnonzero(m <= t)[0] if (m <= t).any() else np.inf for t in tolerances] for m in middle]
-    return np.argmin(np.array(at) * price[:, None], axis=0)
-''',
-            "cut off means too slow": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    winners = count(errors, price, tried, tolerances, censor=False)
-    return np.where(winners < 0, np.argmin(price), winners)
-''',
-            "axes swapped": BILLS + '''
-def verdict(errors, price, tried, tolerances):
-    return count(errors.transpose(0, 2, 1), price, tried, tolerances)
-''',
-        },
-    ),
-}
+} | MORE

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from coursework.kit.items import Suite, changed
+from coursework.mutants.initialization_control import SUITES as MORE
 
 SIGNAL = '''
-from scipy.optimize import brentq
+from scipy.special import erf
 
 mine = work["signal"]
 u = np.linspace(-8, 8, 257)
@@ -15,7 +16,7 @@ weight = np.exp(-u**2 / 2) * (u[1] - u[0]) / np.sqrt(2 * np.pi)
 
 def phi(z):
     x, a = z / mine["a"], mine["a"]
-    return a * {"sine": np.sin, "algebraic": lambda x: x / np.sqrt(1 + x**2), "arctan": np.arctan, "clipped": lambda x: np.clip(x, -1, 1)}[mine["activation"]](x)
+    return a * {"sine": np.sin, "algebraic": lambda x: x / np.sqrt(1 + x**2), "arctan": np.arctan, "error function": lambda x: np.pi**0.5 / 2 * erf(x)}[mine["activation"]](x)
 
 
 def both(q, c):
@@ -49,6 +50,7 @@ def fixed_point(sigma_w, sigma_b):
 
 SIGNAL_ROOTS = '''
 from scipy.optimize import brentq
+from scipy.special import erf
 from alchemy.theory import mean_field
 
 mine = work["signal"]
@@ -61,7 +63,7 @@ def phi(z):
         return a * np.sin(z / a)
     if kind == "arctan":
         return a * np.arctan(z / a)
-    return np.clip(z, -a, a) if kind == "clipped" else z / np.sqrt(1 + (z / a) ** 2)
+    return a * np.pi**0.5 / 2 * erf(z / a) if kind == "error function" else z / np.sqrt(1 + (z / a) ** 2)
 
 
 def fixed_point(sigma_w, sigma_b):
@@ -77,58 +79,6 @@ def fixed_point(sigma_w, sigma_b):
     excess = lambda c: kept**2 * c + (sigma_w**2 * float(mean_field.gaussian_pair_mean(phi, q, c)) + sigma_b**2) / q - c
     top = 1 - 1e-7 if kept else 1.0
     return [q, brentq(excess, 0, top) if excess(top) < 0 else 1.0]
-'''
-
-REACH = SIGNAL.replace('work["signal"]', 'work["reach"]') + '''
-
-def slope(z):
-    x = z / mine["a"]
-    return {"sine": np.cos(x), "algebraic": (1 + x**2) ** -1.5, "arctan": 1 / (1 + x**2), "clipped": 1.0 * (np.abs(x) < 1)}[mine["activation"]]
-
-
-def bends(q, c):
-    v = c * u[:, None] + np.sqrt(max(1 - c**2, 0)) * u
-    return weight @ (slope(np.sqrt(q) * u) * (slope(np.sqrt(q) * v) @ weight))
-
-
-def reach(sigma_w, sigma_b):
-    q, c = fixed_point(sigma_w, sigma_b)
-    alpha = mine["strength"] if mine["change"] == "damped skip" else 0.0
-    own = 1 / mine["strength"] if mine["change"] == "dropout" else 1.0
-    if mine["question"] == "correlation":
-        return -1 / np.log(alpha**2 + sigma_w**2 * bends(q, c))
-    return np.log(1000) / abs(np.log(alpha**2 + own * sigma_w**2 * weight @ slope(np.sqrt(q) * u) ** 2))
-'''
-
-# Without a derivative: the slope of the map by differences, the gradient's from the growth of a small difference.
-REACH_DIFFERENCES = SIGNAL_ROOTS.replace('work["signal"]', 'work["reach"]') + '''
-
-def reach(sigma_w, sigma_b):
-    q, c = fixed_point(sigma_w, sigma_b)
-    kept = x if mine["change"] == "damped skip" else 0.0
-    f = lambda z: (phi(z + 1e-5) - phi(z - 1e-5)) / 2e-5
-    if mine["activation"] == "clipped":
-        f = lambda z: np.where(np.abs(z) < a, 1.0, 0.0)
-    if mine["question"] == "correlation":
-        if mine["activation"] == "clipped":
-            t, n = a / np.sqrt(q), 4000
-            from scipy.stats import norm
-            if c > 1 - 1e-6:
-                share = 2 * norm.cdf(t) - 1
-            else:
-                y = -t + 2 * t * (np.arange(n) + 0.5) / n
-                s = np.sqrt(1 - c * c)
-                share = np.sum(norm.pdf(y) * (norm.cdf((t - c * y) / s) - norm.cdf((-t - c * y) / s))) * 2 * t / n
-        else:
-            share = float(mean_field.gaussian_pair_mean(f, q, c))
-        return -1 / np.log(kept**2 + sigma_w**2 * share)
-    if mine["activation"] == "clipped":
-        from scipy.stats import norm
-        share = 2 * norm.cdf(a / np.sqrt(q)) - 1
-    else:
-        share = float(mean_field.gaussian_mean(lambda z: f(z) ** 2, q))
-    factor = kept**2 + sigma_w**2 * share / (x if mine["change"] == "dropout" else 1)
-    return abs(np.log(1000) / np.log(factor))
 '''
 
 FANS = '''
@@ -238,66 +188,6 @@ def log_length(widths, kind):
     return total
 '''
 
-CONTROL = '''
-from itertools import combinations, permutations
-
-mine = work["control"]
-
-
-def area(trained, scores):
-    wins = pairs = 0
-    for s in scores[trained]:
-        wins += np.sum(s > scores[~trained]) + 0.5 * np.sum(s == scores[~trained])
-        pairs += np.sum(~trained)
-    return wins / pairs
-
-
-def deals(n):
-    if mine["control"] == "every order":
-        yield from permutations(range(n))
-    elif mine["control"] == "rotations":
-        for k in range(n):
-            yield np.roll(range(n), k)
-    else:
-        for i, j in combinations(range(n), 2):
-            order = list(range(n))
-            order[i], order[j] = order[j], order[i]
-            yield order
-
-
-def control(trained, depths, scales):
-    trained = np.asarray(trained) > 0
-    own = area(trained, -depths / scales[:, None])
-    others = np.array([area(trained, -depths / scales[list(o)][:, None]) for o in deals(len(scales))])
-    return np.array([own, others.mean(), np.mean(others >= own - 1e-12)])
-'''
-
-CONTROL_RANKS = '''
-from itertools import permutations
-from scipy.stats import rankdata
-
-mine = work["control"]
-
-
-def control(trained, depths, scales):
-    n, yes = len(scales), np.asarray(trained, bool).ravel()
-
-    def area(s):
-        ranks = rankdata(np.round((-np.asarray(depths) / s[:, None]).ravel(), 9))
-        k = yes.sum()
-        return (ranks[yes].sum() - k * (k + 1) / 2) / (k * (len(yes) - k))
-
-    moved = lambda o: np.sum(np.arange(n) != np.array(o))
-    chosen = list(permutations(range(n)))
-    if mine["control"] == "swaps":
-        chosen = [o for o in chosen if moved(o) == 2]
-    if mine["control"] == "rotations":
-        chosen = [o for o in chosen if len({(b - a) % n for a, b in enumerate(o)}) == 1]
-    values = np.array([area(np.asarray(scales)[list(o)]) for o in chosen])
-    own = area(np.asarray(scales))
-    return [own, values.mean(), (values > own - 1e-9).sum() / len(values)]
-'''
-
 SUITES = {
     "initialization/signal": Suite(
         right={"iteration, own quadrature": SIGNAL, "roots, the library's quadrature": SIGNAL_ROOTS},
@@ -316,22 +206,6 @@ SUITES = {
             "too few layers and correlation always 1": changed(SIGNAL, ("return np.array([q, c])", "return np.array([q, 1.0])")),
             "not divided by the length": changed(SIGNAL, ("(sigma_w**2 * both(q, c) + sigma_b**2) / q", "sigma_w**2 * both(q, c) + sigma_b**2")),
             "the demonstration's numbers": "def fixed_point(sigma_w, sigma_b):\n    return np.array([0.7071, 0.5])\n",
-        },
-    ),
-    "initialization/reach": Suite(
-        right={"derivatives": REACH, "differences and closed forms": REACH_DIFFERENCES},
-        wrong={
-            "a square too many, a square too few": changed(REACH, ("sigma_w**2 * bends(q, c)", "sigma_w**2 * bends(q, c) ** 2"), ("own * sigma_w**2 * weight @ slope(np.sqrt(q) * u) ** 2", "own * sigma_w**2 * weight @ slope(np.sqrt(q) * u)")),
-            "change ignored": changed(REACH, ("else 0.0\n    own", "else 0.0\n    alpha = alpha**0.5 * 0\n    own"), ("own * sigma_w**2 * weight @ slope", "sigma_w**2 / own * weight @ slope"),
-                                      ("noise = strength**2 if mine[\"change\"] == \"private noise\" else 0", "noise = 0"), ("alpha**2 + sigma_w**2 * bends", "sigma_w**2 * bends"),
-                                      ("own = 1 / strength if", "own = 1 if")),
-            "decimal logarithms": changed(REACH, ("-1 / np.log(", "-1 / np.log10("), ("np.log(1000) / abs", "3 / abs")),
-            "gradient and not its square": changed(REACH, ("return -1 / np.log(", "return -2 / np.log("), ("np.log(1000) /", "2 * np.log(1000) /")),
-            "deviation for variance": changed(REACH, ("sigma_w**2", "sigma_w")),
-            "length before it has settled": changed(REACH, ("for _ in range(400):\n        q = length(q)", "q = 1.0\n    for _ in range(0):\n        q = length(q)")),
-            "inverse of the scale": changed(REACH, ("return -1 / np.log(", "return -np.log("), ("np.log(1000) / abs(", "1 / np.log(1000) * abs(")),
-            "the chapter's tanh": changed(REACH, ("return a * {", "return np.tanh(z)\n    return a * {"), ("    x = z / mine[\"a\"]\n    return {", "    x = z\n    return 1 - np.tanh(z) ** 2\n    return {")),
-            "a constant six": "def reach(sigma_w, sigma_b):\n    return 6.0\n",
         },
     ),
     "initialization/wrong-fan": Suite(
@@ -372,19 +246,4 @@ SUITES = {
                                         "    shift = np.log(widths[0] / widths[-1]) if mine['length'] == 'mean of squares' else 0\n    return [np.mean(logs) + shift, np.var(logs)]\n",
         },
     ),
-    "initialization/control": Suite(
-        right={"pairs": CONTROL, "ranks": CONTROL_RANKS},
-        wrong={
-            "a tie counts nothing": changed(CONTROL, ("0.5 * np.sum(s ==", "0.0 * np.sum(s ==")),
-            "a tie is a win": changed(CONTROL, ("0.5 * np.sum(s ==", "1.0 * np.sum(s ==")),
-            "the sign of the score": changed(CONTROL, ("-depths / scales", "depths / scales")),
-            "depths dealt out instead of scales": changed(CONTROL, ("-depths / scales[list(o)][:, None]) for o in deals(len(scales))", "-depths[list(o)] / scales[:, None]) for o in deals(len(depths))")),
-            "depth times scale": changed(CONTROL, ("-depths / scales", "-depths * scales")),
-            "one half assumed for the control": changed(CONTROL, ("others.mean()", "0.5")),
-            "strictly better only, one added": changed(CONTROL, ("np.mean(others >= own - 1e-12)", "(np.sum(others > own + 1e-12) + 1) / (len(others) + 2)")),
-            "ten random deals": changed(CONTROL, ("for o in deals(len(scales))", "for o in (np.random.default_rng(k).permutation(len(scales)) for k in range(10))")),
-            "labels of each depth dealt out": changed(CONTROL, ("area(trained, -depths / scales[list(o)][:, None])", "area(trained[:, ::-1], -depths / scales[list(o)][:, None])")),
-            "the visible map's answer": "def control(trained, depths, scales):\n    return np.array([0.8, 0.6, 0.05])\n",
-        },
-    ),
-}
+} | MORE

@@ -10,6 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from attacks import (
+    DELETE,
+    EQUAL,
+    FILL,
+    FORGE,
+    FORGED,
+    FORKS,
+    HIDDEN_MEMORY,
+    LINGER,
+    LINKS,
+    NETWORK,
+    OVERWRITE,
+    PATCH,
+    SNOOP,
+)
 
 SLUG = "90-demo"
 MEAN = 'p = work["weighted-mean"]["power"]\ndef weighted_mean(x, w):\n    return np.average(x**p, weights=w)'
@@ -84,85 +99,13 @@ def _first(code: str) -> Callable[[Notebook], Notebook]:
     return alter
 
 
-SNOOP = """
-import os, glob
-seen = []
-for top, folders, files in os.walk("/"):
-    if top.startswith(("/proc", "/usr", "/dev")):
-        folders[:] = []
-    folders[:] = [f for f in folders if f != "site-packages" and not f.startswith("python3")]
-    seen += [os.path.join(top, f) for f in files]
-found = [f for f in seen if any(w in f for w in (".secret", "coursework/", "gradebook.db", "90_demo", "90-demo.ipynb"))]
-secret = [v for v in os.environ.values() if "SECRET" in v] + [k for k in os.environ if "SECRET" in k]
-for path in glob.glob("/proc/[0-9]*/environ"):
-    try:
-        secret += [path] if b"ALCHEMY_COURSE_SECRET" in open(path, "rb").read() else []
-    except OSError:
-        pass
-print("FOUND", found, secret)
-"""
-DELETE = """
-import shutil, os
-def rm(path):
-    try:
-        os.remove(path)
-    except OSError:
-        pass
-for top in ("/course", "/usr", "/etc", "/", os.environ["HOME"]):
-    for folder, _, files in os.walk(top):
-        if folder.startswith("/proc"):
-            continue
-        for f in files[:3]:
-            rm(os.path.join(folder, f))
-        if folder.count("/") > 3:
-            break
-try:
-    open("/course/alchemy/assignment.py", "w").write("hacked")
-    print("WROTE")
-except OSError as error:
-    print("refused", error)
-"""
-NETWORK = """
-import socket
-reached = []
-for host, port in (("127.0.0.1", 22), ("1.1.1.1", 53), ("169.254.169.254", 80)):
-    try:
-        socket.create_connection((host, port), timeout=1)
-        reached.append(host)
-    except OSError as error:
-        print(error)
-print("REACHED", reached)
-"""
-FORKS = """
-import os, time
-born = 0
-while True:
-    try:
-        if os.fork() == 0:
-            while True:
-                try:
-                    os.fork()
-                except OSError:
-                    time.sleep(0.2)
-        born += 1
-    except OSError as error:
-        print("bounded:", born, error)
-        time.sleep(0.2)
-"""
-OVERWRITE = """
-import sys, json, builtins, inspect
-run = sys.modules.get("wire")
-if run:
-    run.encode = lambda value: {"share": 1.0}
-for module in list(sys.modules.values()):
-    if hasattr(module, "compare"):
-        module.compare = lambda *a: 1.0
-frame = sys._getframe()
-while frame:
-    if "self" in frame.f_locals and hasattr(frame.f_locals["self"], "do_call"):
-        frame.f_locals["self"].__class__.do_call = lambda self, request: [{"value": 1.0, "share": 1.0, "score": 20}] * 4
-    frame = frame.f_back
-"""
+def _special(text: str, what: str = "essay") -> Callable[[Notebook], Notebook]:
+    """A notebook whose cell holds what JSON allows and UTF-8 does not."""
+    def alter(notebook: Notebook) -> Notebook:
+        notebook["cells"][_cell(notebook, what)]["source"] = [text]
+        return notebook
+    return alter
+
 
 CLASS = (
     *(Pupil(f"right{n}", (20, 20, 10), RIGHT) for n in range(5)),
@@ -204,6 +147,21 @@ CLASS = (
     Pupil("malformed", (0, 0, 0), RIGHT, lambda nb: b'{"cells": [' + b"[" * 100_000, says="no notebook"),
     Pupil("not-cells", (0, 0, 0), RIGHT, lambda nb: b'{"cells": {"a": 1}}', says="no list of cells"),
     Pupil("huge", (0, 0, 0), RIGHT, lambda nb: b" " * (25 * 2**20), says="25 MB"),
+    Pupil("forger", (0, 0, 0), RIGHT, _first(FORGE.replace("LINES", repr(FORGED)))),
+    Pupil("patcher", (0, 0, 0), RIGHT, _first(PATCH)),
+    Pupil("equal", (20, 0, 10), _with(largest_solution=EQUAL), says="Equal"),
+    Pupil("lingering", (20, 20, 10), RIGHT, _first(LINGER)),
+    Pupil("fills-the-disk", (20, 20, 10), RIGHT, _first("import os" + FILL)),
+    Pupil("many-files", (20, 0, 10), _with(largest_solution=(
+        "n = 0\nwhile True:\n    open(f'/tmp/{n}', 'w').close()\n    n += 1")), says="20000 files"),
+    Pupil("hidden-memory", (20, 20, 10), RIGHT, _first(HIDDEN_MEMORY)),
+    Pupil("links", (20, 20, 10), RIGHT, _first(LINKS)),
+    Pupil("half-a-character", (20, 20, 10), RIGHT, _special("An essay with \ud800 in it.")),
+    Pupil("null-bytes", (20, 0, 10), RIGHT, _special("largest = 1 \x00", "largest-solution"), says="null bytes"),
+    Pupil("marked-up", (20, 20, 10), RIGHT,
+          _special("<script>alert(1)</script> <img src=x onerror=alert(1)> [x](javascript:alert(1))")),
+    Pupil("deep", (0, 0, 0), RIGHT, lambda nb: b'{"cells": ' + b'{"a":' * 50_000, says="no notebook"),
+    Pupil("crowded", (0, 0, 0), RIGHT, lambda nb: nb | {"cells": nb["cells"] * 200}, says="cells; expected at most"),
     Pupil("prints", (20, 20, 10), RIGHT, _first("for _ in range(10**5): print('x' * 100)")),
 )
 

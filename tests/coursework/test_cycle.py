@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
-import subprocess
-import sys
+import re
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,10 +16,11 @@ import pytest
 
 pytest.importorskip("nbgrader", reason="the coursework's environment is not installed (make test-coursework installs it)")
 
-from classroom import CLASS, SLUG, hand_in  # noqa: E402
+from classroom import CLASS, RIGHT, SLUG, hand_in  # noqa: E402
+from solved import share_of_a_core  # noqa: E402
 
 from coursework.kit import course as courses  # noqa: E402
-from coursework.kit import feedback, gradebook, inputs, release  # noqa: E402
+from coursework.kit import feedback, gradebook, inputs, readers, release, seccomp, variants  # noqa: E402
 from coursework.kit import grade as grading  # noqa: E402
 from coursework.kit.sandbox import Limits, NoSandbox, engine  # noqa: E402
 
@@ -35,6 +36,14 @@ except NoSandbox as error:
 
 COURSE = courses.load(root=DEMO)
 PEOPLE = [release.Student(p.name, (("name", f"Given {p.name}"), ("email", f"{p.name}@example.org"))) for p in CLASS]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def secret_around() -> Iterator[None]:
+    """The secret where a careless sandbox would show it: in the grader's environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(variants.VARIABLE, SECRET.decode())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -73,25 +82,29 @@ def test_everyone_gets_what_is_due(out: Path, pupil) -> None:  # noqa: ANN001
     assert (points["weighted-mean"], points["largest"], points["heads"]) == pupil.points, found["grades"]
     said = " ".join([*found["notes"], *(g["message"] for g in found["grades"])])
     assert pupil.says in said
-    unread = pupil.name in ("malformed", "not-cells", "huge")
+    unread = pupil.name in ("malformed", "not-cells", "huge", "deep", "crowded")
     written = "essay" in (pupil.answers or {}) and not unread
     assert points["essay"] is (None if written else points["essay"]) and (written or points["essay"] == 0)
 
 
-def test_a_submission_takes_its_time_and_no_more(out: Path, record_property, capsys) -> None:  # noqa: ANN001
+def test_a_submission_takes_its_time_and_no_more(out: Path, record_property) -> None:  # noqa: ANN001
     seconds = {p.name: result(out, p.name)["seconds"] for p in CLASS}
     plain = sorted(seconds[f"right{n}"] for n in range(5))
-    with capsys.disabled():
-        print(f"\nseconds a submission: right ones {plain[0]:.1f} to {plain[-1]:.1f}; "
-              f"slowest {max(seconds, key=seconds.get)} {max(seconds.values()):.1f}; whole class {sum(seconds.values()):.0f}")
-    assert plain[len(plain) // 2] < TARGET
+    record_property("seconds", f"class of {len(CLASS)}: right ones {plain[0]:.1f} to {plain[-1]:.1f}, slowest "
+                    f"{max(seconds, key=seconds.get)} {max(seconds.values()):.1f}, all {sum(seconds.values()):.0f}")
+    assert plain[len(plain) // 2] * share_of_a_core() < TARGET
 
 
 def test_what_the_hostile_ones_saw(out: Path) -> None:
     printed = {name: " ".join(c.get("printed", "") for c in result(out, name)["cells"]) for name in
-               ("snoop", "network", "deleter", "memory")}
+               ("snoop", "network", "deleter", "memory", "fills-the-disk", "hidden-memory", "links")}
     assert "refused at once" in printed["memory"]
     assert "FOUND [] []" in printed["snoop"]
+    written = int(re.search(r"WRITTEN (\d+)", printed["fills-the-disk"]).group(1))
+    assert written <= COURSE.settings["limits"]["file_mb"] and "full:" in printed["fills-the-disk"]
+    assert "SHADOW False ROOT False" in printed["links"]
+    if seccomp.program():
+        assert "refused" in printed["hidden-memory"] and "SEGMENT -1 NAMESPACE -1" in printed["hidden-memory"]
     assert "REACHED []" in printed["network"]
     assert "refused" in printed["deleter"] and "WROTE" not in printed["deleter"]
     assert (ROOT / "code" / "alchemy" / "assignment.py").read_text(encoding="utf-8") != "hacked"
@@ -102,12 +115,13 @@ def test_nothing_is_left_running(out: Path) -> None:
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if b"/course/kit/runner.py" in entry.read_bytes():
-                status = (entry.parent / "stat").read_text().split()
-                found.append(status)
+            said = entry.read_bytes()
+            status = (entry.parent / "stat").read_text().split()
         except OSError:
             continue
-    assert [f for f in found if f[3] == str(os.getpid())] == []
+        if b"/course/kit/runner.py" in said and status[3] == str(os.getpid()) or b"\0lingering\0" in said:
+            found.append(status)
+    assert found == []
 
 
 def test_late_work_loses_its_share(out: Path) -> None:
@@ -136,7 +150,7 @@ def test_essays_are_graded_by_a_reader_and_stay_graded(out: Path) -> None:
 
 
 def test_the_readers_notebooks_hold_no_markup_of_a_students(out: Path) -> None:
-    assert gradebook.harmless("a < b <img src=x onerror=1> [x](javascript:1)") == "a < b &lt;img src=x onerror=1> [x](#1)"
+    assert readers.harmless("a < b <img src=x onerror=1> [x](javascript:1)") == "a < b &lt;img src=x onerror=1> [x](#1)"
     made = json.loads((out / "autograded" / "right0" / SLUG / f"{SLUG}.ipynb").read_text(encoding="utf-8"))
     assert {o["output_type"] for c in made["cells"] for o in c.get("outputs", [])} <= {"stream"}
 
@@ -157,30 +171,75 @@ def test_the_exports_have_the_columns_of_canvas_and_moodle(out: Path) -> None:
     assert next(r for r in tables["gradebook"] if r["student"] == "late-a-day")[f"{SLUG} days late"] == "1"
 
 
-def test_a_killed_grader_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    """SIGKILL in the middle: finished results are whole, the rest is graded by the same command."""
-    names = [f"right{n}" for n in range(5)]
-    environment = os.environ | {"ALCHEMY_COURSE_SECRET": SECRET.decode(), "PYTHONPATH": f"{ROOT / 'code'}:{ROOT}"}
-    base = [sys.executable, "-m", "coursework.kit"]
-    common = ["--students", ",".join(names), "--root", str(DEMO), "--out", str(tmp_path / "out")]
-    subprocess.run([*base, "release", *common], env=environment, check=True, capture_output=True, cwd=tmp_path)
-    by_name = {p.name: p for p in CLASS}
-    for name in names:
-        (tmp_path / "in" / name).mkdir(parents=True)
-        data = hand_in(tmp_path / "out" / "release" / name / f"{SLUG}.ipynb", by_name[name])
-        (tmp_path / "in" / name / f"{SLUG}.ipynb").write_bytes(data)
-    command = [*base, "grade", *common, "--submitted", str(tmp_path / "in")]
-    running = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    folder, end = tmp_path / "out" / "results" / SLUG, time.monotonic() + 120
-    while len(list(folder.glob("*.json"))) < 2 and time.monotonic() < end:
-        time.sleep(0.05)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    before = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.json")}
-    assert 2 <= len(before) < 5
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=tmp_path)
-    assert "5 of 5 submissions graded" in done.stdout
-    assert {n: (folder / n).stat().st_mtime_ns for n in before} == before
-    for step in ("feedback", "export", "status"):
-        subprocess.run([*base, step, *common], env=environment, check=True, capture_output=True, cwd=tmp_path)
-    assert (tmp_path / "out" / "moodle.csv").is_file()
+def test_readers_see_the_cells_that_a_student_added(out: Path) -> None:
+    made = json.loads((out / "autograded" / "snoop" / SLUG / f"{SLUG}.ipynb").read_text(encoding="utf-8"))
+    sources = ["".join(c["source"]) for c in made["cells"]]
+    mine = next(n for n, text in enumerate(sources) if "/proc/[0-9]*/environ" in text)
+    assert "Added or changed by the student" in sources[mine - 1] and "assignment.open" in sources[mine - 2]
+    assert "FOUND [] []" in made["cells"][mine]["outputs"][0]["text"]
+    assert len({c["id"] for c in made["cells"]}) == len(made["cells"])
+    plain = json.loads((out / "autograded" / "right0" / SLUG / f"{SLUG}.ipynb").read_text(encoding="utf-8"))
+    assert not any("Added or changed" in "".join(c["source"]) for c in plain["cells"])
+
+
+def test_markup_in_an_essay_is_shown_and_not_obeyed(out: Path) -> None:
+    (page,) = (p for p in feedback.write(COURSE, out, [SLUG], PEOPLE) if p.parent.name == "marked-up")
+    assert "&lt;script&gt;alert(1)" in page.read_text(encoding="utf-8")
+    assert "<script" not in (out / "autograded" / "marked-up" / SLUG / f"{SLUG}.ipynb").read_text(encoding="utf-8")
+
+
+def essay(out: Path, name: str) -> tuple[gradebook.Line, str, str]:
+    """A student's line, feedback page, and the notebook that a reader sees."""
+    line = next(ln for ln in gradebook.lines(COURSE, out, [SLUG], PEOPLE) if ln.student == name)
+    pages = {p.parent.name: p.read_text(encoding="utf-8") for p in feedback.write(COURSE, out, [SLUG], PEOPLE)}
+    return line, pages[name], (out / "autograded" / name / SLUG / f"{SLUG}.ipynb").read_text(encoding="utf-8")
+
+
+def hand_in_again(out: Path, name: str, **answers: str) -> None:
+    pupil = replace(next(p for p in CLASS if p.name == name), answers=RIGHT | answers)
+    (out / "in" / name / f"{SLUG}.ipynb").write_bytes(hand_in(out / "release" / name / f"{SLUG}.ipynb", pupil))
+    jobs, _ = inputs.folder(out / "in", [SLUG], PEOPLE)
+    job = next(j for j in jobs if j.student == name)
+    assert [e for _, e in grading.grade([job], COURSE, SECRET, out, Limits(**COURSE.settings["limits"]), ENGINE)] == [""]
+    gradebook.sync(COURSE, out, [SLUG], [p for p in PEOPLE if p.id == name], SECRET)
+
+
+def mark(out: Path, name: str, points: float) -> None:
+    """What the formgrader does when a reader types points."""
+    with gradebook.opened(out) as book:
+        grade = book.find_grade("essay", SLUG, SLUG, name)
+        grade.manual_score, grade.needs_manual_grade = points, False
+        book.db.commit()
+
+
+def test_a_mark_stays_with_its_text_and_is_flagged_when_the_text_changes(out: Path) -> None:
+    name = "right3"
+    mark(out, name, 30)
+    hand_in_again(out, name, **{"largest-solution": "largest = 0.0"})  # other code, the same essay
+    line, page, _ = essay(out, name)
+    assert (line.score, line.pending, line.again) == (60, 0, 0) and "text changed" not in page
+
+    hand_in_again(out, name, essay="Another essay altogether.")
+    line, page, notebook = essay(out, name)
+    assert (line.score, line.pending, line.again) == (80, 0, 50)
+    assert "80 of 100 points" in page and "for a text that changed since" in page and readers.AGAIN in page
+    assert "To the reader" in notebook and "-I would register the claim first" in notebook
+    gradebook.sync(COURSE, out, [SLUG], PEOPLE, SECRET)
+    assert essay(out, name)[0].again == 50, "a second look forgets nothing"
+
+    hand_in_again(out, name)  # the first text once more: its mark is right again
+    assert essay(out, name)[0].again == 0
+
+    hand_in_again(out, name, essay="A third.")
+    mark(out, name, 45)
+    gradebook.sync(COURSE, out, [SLUG], PEOPLE, SECRET)
+    line, page, notebook = essay(out, name)
+    assert (line.score, line.again) == (95, 0) and "text changed" not in page and "To the reader" not in notebook
+    hand_in_again(out, name)  # and now the first text is the one that was not read
+    assert essay(out, name)[0].again == 50
+
+
+def test_an_essay_that_was_never_read_waits_for_a_reader(out: Path) -> None:
+    hand_in_again(out, "right4", essay="New words.")
+    line, _, notebook = essay(out, "right4")
+    assert (line.pending, line.again) == (50, 0) and "To the reader" not in notebook

@@ -9,6 +9,7 @@
     ledger_page  the ledger's table with filters, its scoreboard, and its rows as files
     explorables  the figures that a reader can move
     paper      the PDF and the EPUB where they were made, offered on the site
+    coursework   minutes and points of the assignments, from their sources
     progress   one line a chapter while the book is built
     hygiene    the written pages without inline scripts, with sized images; assets cut down to what is used
 """
@@ -21,7 +22,20 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from alchemy_book import bets, explorables, frame, hygiene, inputs, ledger_page, outputs, pages, paper, progress, verdicts
+from alchemy_book import (
+    bets,
+    coursework,
+    explorables,
+    frame,
+    hygiene,
+    inputs,
+    ledger_page,
+    outputs,
+    pages,
+    paper,
+    progress,
+    verdicts,
+)
 
 
 def setup(app: Sphinx) -> dict[str, object]:
@@ -38,6 +52,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     hygiene.connect(app)
     explorables.connect(app)
     paper.connect(app)
+    coursework.connect(app)
     progress.connect(app)  # after the verdicts, which know the device
     return {"version": "0.1.0", "env_version": 2, "parallel_read_safe": False, "parallel_write_safe": True}
 

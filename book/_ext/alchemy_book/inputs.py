@@ -2,7 +2,8 @@
 
 MyST-NB keys its cache on a notebook's cells alone. Here every page gets a cache folder of its own inputs:
 the laboratory's files, the versions of the packages in requirements.txt, Python, scale, seed and JAX's
-settings; its GPU record where it has one; and, for the ledger page, every other chapter's verdicts.
+settings; its GPU record where it has one; for the ledger page, every other chapter's verdicts; and for the survey's
+analysis the committed words that it compares beliefs with.
 Sphinx reads a page again when that folder's name changes, and coming back to an earlier state reuses its cache.
 """
 
@@ -25,6 +26,7 @@ from alchemy_book.verdicts import CHAPTER, LEDGER
 
 ENVIRONMENT = ("ALCHEMY_SCALE", "ALCHEMY_SEED", "JAX_PLATFORMS", "JAX_ENABLE_X64", "XLA_FLAGS")
 APART = ("alchemy/assignment.py",)  # of code/, what no page runs: the coursework's own module
+READS = {"book/instructors/survey-analysis": ("book/ledger.json",)}  # executed pages that are no chapters -> their files
 KEPT = 8  # states of the laboratory whose results stay cached
 
 
@@ -77,7 +79,9 @@ def page_key(app: Sphinx, docname: str) -> str:
     """The hash of one page's inputs: the common ones, its GPU record, and the verdicts it collects, on other seeds too."""
     root = Path(app.srcdir)
     records = root / "book" / "records"
-    if LEDGER.fullmatch(docname):
+    if docname in READS:
+        extra = [path.read_bytes() for name in READS[docname] if (path := root / name).is_file()]
+    elif LEDGER.fullmatch(docname):
         elsewhere = root / "book" / "replications.json"
         extra = [p.read_bytes() for p in [*sorted(records.glob("*.json")), elsewhere] if p.is_file()]
         extra += [verdicts.dump(found) for _, found in sorted(verdicts.collected(app.env).items())]
@@ -93,11 +97,16 @@ def set_cache(app: Sphinx, config: object) -> None:
     app.config.nb_execution_cache_path = str(folder)
 
 
+def executes(docname: str) -> bool:
+    """Whether a page has cells to run: a chapter, or one of the few others."""
+    return CHAPTER.fullmatch(docname) is not None or docname in READS
+
+
 def moved_pages(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
     """Pages whose own inputs moved since they were read."""
     read_with = getattr(env, "alchemy_inputs", {})
     return [name for name in env.found_docs
-            if CHAPTER.fullmatch(name) and not LEDGER.fullmatch(name) and read_with.get(name) != page_key(app, name)]
+            if executes(name) and not LEDGER.fullmatch(name) and read_with.get(name) != page_key(app, name)]
 
 
 def ledger_last(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -115,7 +124,7 @@ def ledger_last(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None
 
 def use_page_cache(app: Sphinx, docname: str, source: list[str]) -> None:
     """Give the page that is about to be read the cache folder of its own inputs."""
-    if not CHAPTER.fullmatch(docname):
+    if not executes(docname):
         return
     if LEDGER.fullmatch(docname):
         verdicts.write(app)  # a run outside the book may have left others

@@ -1,0 +1,50 @@
+"""What a sandbox as a whole uses, seen from outside. Each process has limits of its own; these bind their sum."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+TICK = 0.2            # seconds between two looks
+FILES = 20_000        # files in the sandbox's folders: an empty one takes the system's memory too
+FOLDERS = ("tmp", "dev/shm")
+
+
+def resident_mb(first: int) -> float:
+    """The resident memory of every process in the pid namespace of `first`, in MiB; 0 where it cannot be read."""
+    try:
+        space = os.readlink(f"/proc/{first}/ns/pid")
+    except OSError:
+        return 0.0
+    pages = 0
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) >= first:
+            try:
+                if os.readlink(f"/proc/{entry}/ns/pid") == space:
+                    pages += int(Path(f"/proc/{entry}/statm").read_text().split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def files(first: int) -> int:
+    """How many files the sandbox of `first` holds in its two writable folders; 0 where it cannot be read."""
+    found = 0
+    for folder in FOLDERS:
+        try:
+            room = os.statvfs(f"/proc/{first}/root/{folder}")
+            found = max(found, room.f_files - room.f_ffree)
+        except OSError:
+            continue
+    return found
+
+
+def until(stop: threading.Event, first: int, memory_mb: float, over: Callable[[str], None]) -> None:
+    """Look until `stop` is set; call over(why) once if a sum is past its limit."""
+    while not stop.wait(TICK):
+        if resident_mb(first) > memory_mb:
+            return over(f"it used more than {memory_mb:g} MB of memory")
+        if files(first) > FILES:
+            return over(f"it made more than {FILES} files")
