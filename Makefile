@@ -47,7 +47,7 @@ test: $(READY) ## unit tests, and every chapter at smoke scale
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $(JOBS) --dist loadscope
 
 test-site: $(READY) ## the built site in a real browser; SITE=folder (skips with the reason where there is none)
-	@ALCHEMY_SCALE=smoke SITE=$(SITE) $(BIN)/python -m pytest tests/site tests/coursework/test_published.py -n $(JOBS) --dist loadgroup
+	@ALCHEMY_SCALE=smoke SITE=$(SITE) $(BIN)/python -m pytest tests/site tests/coursework/test_published.py -n $(JOBS) --dist worksteal
 
 lab: $(READY) ## JupyterLab on the chapters, opened as notebooks and saved as text
 	@JUPYTER_CONFIG_PATH=$(CURDIR)/scripts/lab $(BIN)/jupyter lab chapters

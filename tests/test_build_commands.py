@@ -38,7 +38,8 @@ def test_book_passes_on_the_status_and_the_warnings_of_the_build(tmp_path: Path,
     assert ("Open " in done.stdout and "Total time: " in done.stdout) == (status == 0)
 
 
-CI_STEPS = ("test", "book SCALE=laptop SEED=0", "test-coursework")
+CI_STEPS = ("test", "book SCALE=laptop SEED=0", "test-site", "test-coursework")
+OPTIONAL = ("chromium fonts-liberation", "bubblewrap")
 
 
 def checkout_with_ci(tmp_path: Path, broken: str = "none") -> Path:
@@ -50,32 +51,35 @@ def checkout_with_ci(tmp_path: Path, broken: str = "none") -> Path:
     return checkout / ".ci" / "run"
 
 
-@pytest.mark.parametrize(("broken", "status"), [("none", 0), ("test", 1), ("book", 1), ("test-coursework", 1)])
+@pytest.mark.parametrize(("broken", "status"), [("none", 0), ("test", 1), ("book", 1), ("test-site", 1), ("test-coursework", 1)])
 def test_ci_runs_every_step_and_fails_if_one_fails(tmp_path: Path, broken: str, status: int) -> None:
     command = checkout_with_ci(tmp_path, broken)
     script(tmp_path / "bin" / "bwrap", "")
+    script(tmp_path / "bin" / "chromium", "")
     script(tmp_path / "bin" / "apt-get", "echo apt-get was called\n")
     done = run(command, PATH=f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     assert done.returncode == status
     ran = [line.removeprefix("ran ") for line in done.stdout.splitlines() if line.startswith("ran ")]
     assert [step for step in ran if step in CI_STEPS] == list(CI_STEPS)
-    assert (f"FAILED: make {broken}\n" in done.stderr) == (broken in ("test", "test-coursework"))
+    assert (f"FAILED: make {broken}\n" in done.stderr) == (broken in ("test", "test-site", "test-coursework"))
     assert ("FAILED: make book SCALE" in done.stderr) == (broken == "book")
     assert "apt-get" not in done.stdout
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_ci_installs_a_sandbox_where_none_is_and_goes_on_without(tmp_path: Path, works: bool) -> None:
+def test_ci_installs_a_browser_and_a_sandbox_where_none_is_and_goes_on_without(tmp_path: Path, works: bool) -> None:
     command = checkout_with_ci(tmp_path)
     for name in ("bash", "env", "dirname", "nproc", "id"):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name))
     log = tmp_path / "apt.log"
     for name in ("apt-get", "sudo"):
         script(tmp_path / "bin" / name, f'echo "$@" >> {log}; {"true" if works else "exit 1"}\n')
-    done = run(command, PATH=str(tmp_path / "bin"))
+    done = run(command, PATH=str(tmp_path / "bin"), CHROMIUM="")
     assert done.returncode == 0 and "ran test-coursework" in done.stdout, done.stderr
-    assert ("install -y -qq bubblewrap" in log.read_text(encoding="utf-8")) == works
-    assert ("bubblewrap could not be installed" in done.stdout) != works
+    asked = log.read_text(encoding="utf-8") if log.exists() else ""
+    for names in OPTIONAL:
+        assert (f"install -y -qq --no-install-recommends {names}\n" in asked) == works
+        assert (f"{names.split()[0]} could not be installed" in done.stdout) != works
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")

@@ -42,7 +42,8 @@ def a_class(rng: np.random.Generator, people: int = 24, **moved: float) -> list[
         first = rng.uniform(0.3, 0.6, len(moved))
         latest = np.clip(first + list(moved.values()) + rng.normal(0, 0.04, len(moved)), 0, 1)
         for when, values in (("before", first), ("after", latest)):
-            rows.append({"person": f"word{k}", "round": when} | {key: round(float(v), 3) for key, v in zip(moved, values, strict=True)})
+            answers = {key: round(float(v), 3) for key, v in zip(moved, values, strict=True)}
+            rows.append({"person": f"word{k}", "round": when} | answers)
     return rows
 
 

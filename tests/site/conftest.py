@@ -12,13 +12,12 @@ built site, without Playwright or without a Chromium the tests skip and say whic
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import http.server
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,16 +55,15 @@ def page_paths(site: Path) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for every page, where a test asks for `html`; with `--dist loadgroup` one worker has all of a page."""
+    """One test for every page, where a test asks for `html`."""
     if "html" in metafunc.fixturenames:
-        found = page_paths(folder(metafunc.config)) or ["no site"]
-        metafunc.parametrize("html", [pytest.param(path, marks=pytest.mark.xdist_group(path)) for path in found])
+        metafunc.parametrize("html", page_paths(folder(metafunc.config)) or ["no site"])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a browser, so that `-m "not browser"` leaves it out."""
     for item in items:
-        if {"page", "browser", "visit"} & set(getattr(item, "fixturenames", ())):
+        if {"page", "browser"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
 
 
@@ -176,8 +174,8 @@ def browser() -> Iterator[object]:
         chromium.close()
 
 
-@contextlib.contextmanager
-def fresh(browser) -> Iterator[object]:
+@pytest.fixture
+def page(browser) -> Iterator[object]:
     """A fresh page (own storage): 1440 x 900, light, no motion; what goes wrong in it is in `page.trouble`."""
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, color_scheme="light", reduced_motion="reduce", accept_downloads=True
@@ -188,16 +186,3 @@ def fresh(browser) -> Iterator[object]:
     opened.trouble.watch(opened)
     yield opened
     context.close()
-
-
-@pytest.fixture(scope="session")
-def opened() -> Callable:
-    """`with opened(browser) as page`: for a page that several tests share."""
-    return fresh
-
-
-@pytest.fixture
-def page(browser) -> Iterator[object]:
-    """A page of this test's own."""
-    with fresh(browser) as opened:
-        yield opened

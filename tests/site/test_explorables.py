@@ -14,45 +14,16 @@ PLACES = {
     for path in sorted((ROOT / "chapters").glob("*.md"))
     for name in re.findall(r"\{explorable\} (\w+)", path.read_text(encoding="utf-8"))
 }
-ONE_WORKER = [pytest.param(name, marks=pytest.mark.xdist_group(f"explorable-{name}")) for name in PLACES]
 
 
-@pytest.fixture(scope="module", params=ONE_WORKER)
-def loaded(request, browser, strict, opened):
-    """One page for all tests of an explorable, which is served with a policy that forbids eval and other sites."""
-    name = request.param
-    with opened(browser) as page:
-        page.goto(f"{strict}/chapters/{PLACES[name]}.html", wait_until="load")
-        page.locator(f"#explorable-{name}").scroll_into_view_if_needed()
-        page.wait_for_selector(f"#explorable-{name}[data-live]", timeout=30_000)
-        yield page, name
-
-
-@pytest.fixture
-def page(loaded):
-    """The explorable's page as it was at first: wide, light, nothing moved."""
-    page, name = loaded
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.evaluate("document.documentElement.dataset.theme = 'light'")
-    page.locator(f"#explorable-{name} .explorable-reset").click()
-    page.wait_for_timeout(200)
-    return page
-
-
-@pytest.fixture
-def explorable(page, loaded):
-    """The live figure."""
-    return page.locator(f"#explorable-{loaded[1]}")
-
-
-def test_it_comes_alive_without_trouble(page, explorable):
+def it_comes_alive_without_trouble(page, explorable):
     assert not page.trouble, page.trouble
     svg, stage = explorable.locator(".explorable-view svg").bounding_box(), explorable.locator(".explorable-stage").bounding_box()
     assert svg["width"] <= stage["width"] + 1 and svg["height"] > 250
     assert explorable.locator(".explorable-view svg path").count() > 5
 
 
-def test_every_control_has_a_label_and_moves_the_figure_by_keyboard(page, explorable):
+def every_control_has_a_label_and_moves_the_figure_by_keyboard(page, explorable):
     said = explorable.locator(".explorable-says")
     heard = {said.inner_text()}
     for control in explorable.locator("[data-signal]").all():
@@ -70,7 +41,7 @@ def test_every_control_has_a_label_and_moves_the_figure_by_keyboard(page, explor
     assert not page.trouble, page.trouble
 
 
-def test_it_fits_a_phone_and_takes_the_dark_colours(page, explorable):
+def it_fits_a_phone_and_takes_the_dark_colours(page, explorable):
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -83,7 +54,7 @@ def test_it_fits_a_phone_and_takes_the_dark_colours(page, explorable):
     assert explorable.evaluate(colour) != light
 
 
-def test_the_browser_says_what_python_says(page, explorable):
+def the_browser_says_what_python_says(page, explorable):
     pytest.importorskip("vl_convert")
     sys.path.append(str(ROOT / "book"))
     from importlib import import_module
@@ -99,6 +70,28 @@ def test_the_browser_says_what_python_says(page, explorable):
     page.wait_for_timeout(200)
     expected = common.signal_texts(spec, ["says"], **{slider.get_attribute("data-signal"): value})["says"]
     assert explorable.locator(".explorable-says").inner_text() == expected
+
+
+CHECKS = (
+    it_comes_alive_without_trouble, every_control_has_a_label_and_moves_the_figure_by_keyboard,
+    it_fits_a_phone_and_takes_the_dark_colours, the_browser_says_what_python_says,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_an_explorable_works(page, strict, name, subtests):
+    """Its page is opened once, with a policy that forbids eval and other sites; between two checks it is set back."""
+    page.goto(f"{strict}/chapters/{PLACES[name]}.html", wait_until="load")
+    figure = page.locator(f"#explorable-{name}")
+    figure.scroll_into_view_if_needed()
+    page.wait_for_selector(f"#explorable-{name}[data-live]", timeout=30_000)
+    for check in CHECKS:
+        with subtests.test(check.__name__.replace("_", " ")):
+            check(page, figure)
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.evaluate("document.documentElement.dataset.theme = 'light'")
+        figure.locator(".explorable-reset").click()
+        page.wait_for_timeout(200)
 
 
 @pytest.mark.parametrize("name", PLACES)

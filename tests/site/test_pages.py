@@ -1,7 +1,7 @@
 """Every page of the built site, as a reader's browser meets it.
 
-A page is visited once, under the strict policy, on a desktop; what is seen there is kept in a `Visit` and asked by one
-test after another. Visits to the same page stay on one worker (`--dist loadgroup`, as `make test-site` runs them).
+A page is visited once, under the strict policy, on a desktop; what is seen there is kept in a `Visit`, and one check
+after another asks it: a page is one test, its checks are subtests.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ SCROLL = """async () => {  // to the end, so that every lazy image is asked for,
     .map(i => new Promise(r => { i.onload = i.onerror = r; setTimeout(r, 3000); })));
   scrollTo(0, 0);
 }"""
-# Thousands of coloured words of code take axe half a minute. One of each colour stays, the others become plain text.
+# Thousands of coloured words of code take axe half a minute. One of each colour stays, the others become plain text;
+# and of a long table, whose rows are alike, thirty rows.
 ONE_OF_EACH = """() => {
   const words = [...document.querySelectorAll('.highlight pre span[class]')], kinds = new Set();
   const extra = words.filter(w => {
@@ -43,6 +44,7 @@ ONE_OF_EACH = """() => {
     return !w.id && kinds.size === kinds.add(kind).size;
   });
   extra.forEach(w => w.replaceWith(...w.childNodes));
+  document.querySelectorAll('tbody > tr:nth-child(n + 31)').forEach(row => row.remove());
 }"""
 # The insides of a formula are MathJax's drawing, those of a card's picture a drawing with a name: both are left out,
 # after everything else has been asked of the page.
@@ -80,25 +82,12 @@ class Visit:
     trouble: object
     seen: dict
     requests: list[str] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)  # bytes on the wire of every file that the visit asked for
     shift_of_all: float = 0.0
     shift_of_figures: float = 0.0  # what moved after the formulas were set, while the images came
     light: list[str] = field(default_factory=list)
     dark: list[str] = field(default_factory=list)
     phone: tuple[int, int, list[str]] = (0, 0, [])
-
-
-@pytest.fixture(scope="module")
-def visits() -> dict[str, Visit]:
-    """The visits made so far by this worker."""
-    return {}
-
-
-@pytest.fixture
-def visit(visits, html, request) -> Visit:
-    """The visit to the test's page; made once."""
-    if html not in visits:
-        visits[html] = look(request.getfixturevalue("page"), request.getfixturevalue("strict"), html)
-    return visits[html]
 
 
 def look(page, base: str, html: str) -> Visit:
@@ -141,68 +130,80 @@ def test_the_address_of_the_site_leads_to_the_landing_page(page, strict):
     assert not page.trouble, page.trouble
 
 
-def test_it_loads_with_nothing_from_elsewhere_and_no_inline_script(visit):
-    assert not visit.trouble.errors
-    assert not visit.trouble.failed
-    assert not visit.trouble.external
-
-
-def test_formulas_are_set(visit):
-    assert not visit.seen["raw"]
-    assert not visit.seen["broken"]
-    assert visit.seen["typeset"] >= visit.seen["formulas"]
-
-
-def test_every_image_comes_and_says_its_size_and_its_finding(visit):
-    assert {k: visit.seen[k] for k in ("missing", "altless", "unsized", "silent")} == {
-        "missing": [], "altless": [], "unsized": [], "silent": []}  # fmt: skip
-
-
-def test_explorables_come_alive_where_the_reader_gets_near(visit):
-    assert not visit.seen["asleep"]
-
-
-def test_figures_keep_a_light_sheet_in_the_dark(visit):
-    assert not visit.seen["glaring"]
-
-
-def test_every_table_has_headers(visit):
-    assert not visit.seen["headless"]
-
-
-def test_nothing_moves_when_figures_come(visit):
-    assert visit.shift_of_figures < 0.02
-    assert visit.shift_of_all < 0.15  # with the formulas, which MathJax sets after the text is shown
-
-
-def test_axe_finds_no_violation_in_the_light(visit):
-    assert not visit.light, "\n".join(visit.light)
-
-
-def test_axe_finds_no_violation_in_the_dark(visit):
-    assert not visit.dark, "\n".join(visit.dark)
-
-
-def test_a_phone_shows_it_without_scrolling_sideways(visit):
-    width, window, widest = visit.phone
-    assert width <= window + 1, widest
-
-
 def weight(file: Path) -> int:
     """Bytes on the wire: compressed as a site's host would send them."""
     content = file.read_bytes()
     return len(content) if file.suffix in PACKED else len(gzip.compress(content, 6))
 
 
-def test_a_first_visit_to_a_chapter_is_light(visit, built, html, record_property):
-    if not html.startswith("chapters/"):
-        pytest.skip("not a chapter")
+def it_loads_with_nothing_from_elsewhere_and_no_inline_script(visit):
+    assert not visit.trouble.errors
+    assert not visit.trouble.failed
+    assert not visit.trouble.external
+
+
+def formulas_are_set(visit):
+    assert not visit.seen["raw"]
+    assert not visit.seen["broken"]
+    assert visit.seen["typeset"] >= visit.seen["formulas"]
+
+
+def every_image_comes_and_says_its_size_and_its_finding(visit):
+    assert {k: visit.seen[k] for k in ("missing", "altless", "unsized", "silent")} == {
+        "missing": [], "altless": [], "unsized": [], "silent": []}  # fmt: skip
+
+
+def explorables_come_alive_where_the_reader_gets_near(visit):
+    assert not visit.seen["asleep"]
+
+
+def figures_keep_a_light_sheet_in_the_dark(visit):
+    assert not visit.seen["glaring"]
+
+
+def every_table_has_headers(visit):
+    assert not visit.seen["headless"]
+
+
+def nothing_moves_when_figures_come(visit):
+    assert visit.shift_of_figures < 0.02
+    assert visit.shift_of_all < 0.15  # with the formulas, which MathJax sets after the text is shown
+
+
+def axe_finds_no_violation_in_the_light(visit):
+    assert not visit.light, "\n".join(visit.light)
+
+
+def axe_finds_no_violation_in_the_dark(visit):
+    assert not visit.dark, "\n".join(visit.dark)
+
+
+def a_phone_shows_it_without_scrolling_sideways(visit):
+    width, window, widest = visit.phone
+    assert width <= window + 1, widest
+
+
+def a_first_visit_is_light(visit):
+    files = sorted(((size, name) for name, size in visit.files.items()), reverse=True)
+    heaviest = ", ".join(f"{name} {size / KB:.0f} kB" for size, name in files[:5])
+    assert files
+    assert sum(size for size, name in files if Path(name).suffix not in PICTURES) <= LIMITS["text"], heaviest
+    assert sum(size for size, _ in files) <= LIMITS["all"], heaviest
+
+
+CHECKS = (
+    it_loads_with_nothing_from_elsewhere_and_no_inline_script, formulas_are_set,
+    every_image_comes_and_says_its_size_and_its_finding, explorables_come_alive_where_the_reader_gets_near,
+    figures_keep_a_light_sheet_in_the_dark, every_table_has_headers, nothing_moves_when_figures_come,
+    axe_finds_no_violation_in_the_light, axe_finds_no_violation_in_the_dark,
+    a_phone_shows_it_without_scrolling_sideways, a_first_visit_is_light,
+)  # fmt: skip
+
+
+def test_a_page_is_sound(page, strict, built, html, subtests):
+    visit = look(page, strict, html)
     names = {urlsplit(url).path.lstrip("/") for url in visit.requests}
-    sizes = {name: weight(built / name) for name in names if (built / name).is_file()}
-    whole = sum(sizes.values())
-    text = sum(size for name, size in sizes.items() if Path(name).suffix not in PICTURES)
-    heaviest = ", ".join(f"{name} {size / KB:.0f}" for size, name in sorted(((s, n) for n, s in sizes.items()), reverse=True)[:5])
-    record_property("kB", f"{text / KB:.0f} / {whole / KB:.0f}")
-    assert html in sizes
-    assert text <= LIMITS["text"], heaviest
-    assert whole <= LIMITS["all"], heaviest
+    visit.files = {name: weight(built / name) for name in names if (built / name).is_file()}
+    for check in CHECKS:
+        with subtests.test(check.__name__.replace("_", " ")):
+            check(visit)

@@ -149,7 +149,8 @@ def write_form(app: Sphinx, exception: Exception | None) -> None:
     with target.open("w", encoding="utf-8", newline="") as file:
         form = csv.writer(file, lineterminator="\n")
         form.writerow(COLUMNS)
-        form.writerows(("", a.slug, part.number, part.minutes, "", "", "") for a in assignments(Path(app.srcdir)) for part in a.parts)
+        known = assignments(Path(app.srcdir))
+        form.writerows(("", a.slug, part.number, part.minutes, "", "", "") for a in known for part in a.parts)
 
 
 def connect(app: Sphinx) -> None:
