@@ -34,7 +34,7 @@ def files(first: int) -> int:
     found = 0
     for folder in FOLDERS:
         try:
-            room = os.statvfs(f"/proc/{first}/root/{folder}")
+            room = os.statvfs(Path("/proc", str(first), "root", folder.lstrip("/")))
             found = max(found, room.f_files - room.f_ffree)
         except OSError:
             continue
