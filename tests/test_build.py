@@ -147,7 +147,8 @@ def test_pages_carry_figures_links_and_verdicts(book: Book) -> None:
     assert "colab.research.google.com/github/someone/book/blob/gh-pages/_notebooks/01-first.ipynb" in html
     assert "mybinder.org/v2/gh/someone/book/" in html
     notebook = json.loads(book.read("_build/html/_notebooks/01-first.ipynb"))
-    assert "%pip install" in notebook["cells"][0]["source"]
+    assert '"pip", "install"' in notebook["cells"][0]["source"]
+    assert "git+https://github.com/someone/book" in notebook["cells"][0]["source"]
     assert any(cell.get("outputs") for cell in notebook["cells"])
     found = json.loads(book.read("_build/verdicts/laptop-seed7/01-first.json"))
     assert found["claims"][0]["verdict"]["word"] == "held"

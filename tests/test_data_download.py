@@ -33,7 +33,7 @@ class Server(ThreadingHTTPServer):
         self.behaviour: list[str] = []  # taken from the front, one a request; empty: serve well
         self.requests: list[tuple[str, str | None]] = []  # path and Range header of each request
         self.pause = 0.0  # seconds before each answer
-        self.sent: list[int] = []  # body bytes written for each request
+        self.sent: list[int] = []  # body bytes of each answer
 
     @property
     def url(self) -> str:
@@ -73,8 +73,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in (extra or {}).items():
             self.send_header(name, value)
         self.end_headers()
+        self.server.sent.append(len(body))  # before the write: the client may look as soon as it has the last byte
         self.wfile.write(body)
-        self.server.sent.append(len(body))
         self.close_connection = True
 
     def log_message(self, *_):
