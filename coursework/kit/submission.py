@@ -18,6 +18,7 @@ from coursework.kit.release import item_of, nbgrader_of
 FILE_BYTES = 20 * 2**20
 CELLS = 600
 SOURCE_CHARACTERS = 2_000_000
+ESSAY_CHARACTERS = 40_000
 
 
 class Unreadable(ValueError):
@@ -182,6 +183,10 @@ def _take(made: Plan, number: int, cell: Cell, expected: dict[str, Any], places:
                 made.notes.append(f"the locked cell {cell.grade_id} was altered; it was graded as released.")
             source = known["source"]
         if known["cell_type"] == "markdown":
+            if len(source) > ESSAY_CHARACTERS:
+                made.notes.append(f"the text in {cell.grade_id} has {len(source):,} characters; the first "
+                                  f"{ESSAY_CHARACTERS:,} are read.")
+                source = source[:ESSAY_CHARACTERS]
             if about.get("grade") and about.get("solution") and len(places[cell.grade_id]) == 1:
                 made.texts[cell.grade_id] = None if source.strip() == known["source"].strip() or not source.strip() else source
             return
