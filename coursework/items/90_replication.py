@@ -10,10 +10,10 @@ from scipy import stats
 from coursework.kit.items import Item, Score, close
 
 # Checked against the papers' captions.
-FIGURES = ("cohen2021gradient, Figure 1, bottom row: under full-batch gradient descent the sharpness rises to 2/eta and stays there",
+FIGURES = ("cohen2021gradient, Figure 1, bottom row: the sharpness of full-batch descent rises to 2/eta and stays there",
            "saxe2014exact, Figure 4, left: learning time against depth, deep linear networks from decoupled starts",
-           "zhang2017understanding, the figure on fitting random labels, panel (b): time to converge against the share of wrong labels",
-           "saxe2014exact, Figure 3, left: strength of a linear network's modes over training; the larger singular value comes first",
+           "zhang2017understanding, the figure on fitting random labels, panel (b): time to converge against wrong labels' share",
+           "saxe2014exact, Figure 3, left: a linear network's modes over training; the largest singular value first",
            "he2015delving, Figure 2: error against epochs, a deep rectifier network from their start and from Xavier's")
 MEASURES = ("difference", "log ratio")
 
