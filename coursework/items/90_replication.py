@@ -169,7 +169,8 @@ ITEMS = [
          tolerance="Over 24 students, 24 hidden inputs in all, two right solutions agree with the reference; so does "
                    "single precision. A plan passes if its power is right to 0.02; 20,000 simulated studies have a "
                    "standard deviation of 0.003."),
-    Item("replication/again-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
+    Item("replication/again-bet", 5, "prediction", scale=6.4,  # over 24 students, `spread.py --bets`
+         variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the rate as it is measured."),
     Item("replication/report", 60, "essay"),
 ]
