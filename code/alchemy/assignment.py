@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-
 CONFIDENCES = (0.5, 0.99)  # below, an interval says what it does not contain; above, no course has bets enough to check
 
 
