@@ -133,7 +133,7 @@ def grade(
         raise _fail(error) from error
     if no_sandbox:
         typer.secho("No sandbox: the submissions run with your rights and can read the secret.", fg="red", err=True)
-    for note in notes + more:
+    for note in notes + more + inputs.timeless(jobs, session.course):
         typer.secho(note, fg="yellow", err=True)
     if not jobs:
         raise _fail(f"there is no submission in {submitted}; expected STUDENT/ASSIGNMENT.ipynb, such as "

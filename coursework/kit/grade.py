@@ -25,6 +25,7 @@ from coursework.kit.scoring import Key, complaint
 from coursework.kit.submission import Plan, Step, Unreadable
 
 VERSION = 3  # of the result's fields; another one grades anew
+PRINTED, PRINTED_CELL = 2_000_000, 20_000  # characters kept of what a notebook prints, and of one cell
 NOT_ATTEMPTED = "not attempted."
 DEATHS = 6  # times that one notebook may kill its sandbox; each time the guilty step is left out
 
@@ -94,7 +95,9 @@ class Run:
             self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "error": f"the cell was stopped: {death}."}
             raise
         error = reply.get("error")
-        self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "printed": reply["printed"][:70_000],
+        before = sum(len(cell.get("printed", "")) for n, cell in self.cells.items() if n != number)
+        room = max(0, min(PRINTED_CELL, PRINTED - before))
+        self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "printed": reply["printed"][:room],
                               "error": complaint(error) if error else "", "seconds": reply["seconds"]}
 
     def _harvest(self, box: Sandbox, number: int, slug: str) -> None:

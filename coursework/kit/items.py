@@ -108,6 +108,8 @@ def close(rtol: float = 1e-6, atol: float = 0.0, *, hint: str = "") -> Callable[
         if (error <= atol + rtol * np.abs(expected)).all():
             return Score(1.0, "right.")
         far = float((error / np.maximum(np.abs(expected), 1e-300)).max())
-        return Score(0.0, f"off by up to {far:.1%} on a hidden input. {hint}".strip())
+        # One digit, and an end: an exact ratio to an absurd answer would give the right one away.
+        by = "more than 1000%" if far > 10 else f"up to {float(f'{100 * far:.1g}'):g}%"
+        return Score(0.0, f"off by {by} on a hidden input. {hint}".strip())
 
     return compare

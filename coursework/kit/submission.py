@@ -14,6 +14,7 @@ from typing import Any
 
 from coursework.kit.items import Item
 from coursework.kit.release import item_of, nbgrader_of
+from coursework.kit.wire import crowded
 
 FILE_BYTES = 20 * 2**20
 CELLS = 600
@@ -65,7 +66,11 @@ def read(path: Path) -> list[Cell]:
         if size > FILE_BYTES:
             raise Unreadable(f"the file has {size / 2**20:.0f} MB; expected at most {FILE_BYTES >> 20}. "
                              "Clear the outputs (Kernel, Restart and clear outputs), save and hand in again.")
-        found = json.loads(path.read_bytes().decode("utf-8"))
+        data = path.read_bytes()
+        if crowded(data):
+            raise Unreadable("the file holds too many lists and numbers beside its text. "
+                             "Clear the outputs (Kernel, Restart and clear outputs), save and hand in again.")
+        found = json.loads(data.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, Unreadable):
             raise
