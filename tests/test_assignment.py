@@ -58,6 +58,7 @@ def test_a_bet_locks(work: assignment.Work, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(("low", "high", "confidence", "message"), [
     (2, 1, 0.8, "low < high"), (1, 2, 80, "such as 0.8"), (1, 2, 0, "probability"),
+    (1, 2, 0.499, "from 0.5 to 0.99"), (0, 1e-9, 0.001, "is 0.001"), (1, 2, 0.995, "from 0.5 to 0.99"),
     (float("nan"), 2, 0.8, "finite"), (None, 2, 0.8, "low is None"),
 ])
 def test_a_bet_that_is_none_locks_nothing(

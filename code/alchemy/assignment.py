@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+CONFIDENCES = (0.5, 0.99)  # below, an interval says what it does not contain; above, no course has bets enough to check
+
 
 class AssignmentError(ValueError):
     """An assignment was used in a way that cannot be meant; the message says what to do."""
@@ -69,18 +71,19 @@ class Work:
     def predict(self, item: str, low: Any, high: Any, confidence: Any) -> None:
         """Lock the bet that the result of `item` lies between `low` and `high`, and print the receipt.
 
-        low, high: finite numbers in the result's unit. confidence: between 0 and 1, how sure you are; of your
+        low, high: finite numbers in the result's unit. confidence: from 0.5 to 0.99, how sure you are; of your
         bets at 0.8, four in five should hold. Width costs, and so does a result outside; being wrong about the
         world costs nothing else.
-        Raises AssignmentError for an empty interval, a confidence that is none, or a second, different bet.
+        Raises AssignmentError for an empty interval, a confidence out of its range, or a second, different bet.
         """
         self._known(item)
         low, high, confidence = (_number(item, k, v) for k, v in
                                  (("low", low), ("high", high), ("confidence", confidence)))
         if not low < high:
             raise AssignmentError(f"{item}: low is {low:g} and high is {high:g}; expected low < high.")
-        if not 0 < confidence < 1:
-            raise AssignmentError(f"{item}: confidence is {confidence:g}; expected a probability between 0 and 1, such as 0.8.")
+        if not CONFIDENCES[0] <= confidence <= CONFIDENCES[1]:
+            raise AssignmentError(f"{item}: confidence is {confidence:g}; expected a probability from {CONFIDENCES[0]:g} to "
+                                  f"{CONFIDENCES[1]:g}, such as 0.8.")
         text = _canonical([self._digest, item, low, high, confidence])
         bet = Bet(low, high, confidence, hashlib.sha256(text).hexdigest()[:12])
         before = self._bets.get(item)

@@ -258,7 +258,8 @@ ITEMS = [
          tolerance="Over 24 students, 120 hidden inputs in all, two right solutions differ from the reference by at "
                    "most 4e-15, relative, and 1e11 times that would pass; single precision passes. 40,000 steps of "
                    "gradient descent settle within 1e-14 of the formula (40 variants)."),
-    Item("edge-of-stability/late-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
+    Item("edge-of-stability/late-bet", 5, "prediction", scale=0.098,  # over 24 students, `spread.py --bets`
+         variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the plateau as it is measured."),
     Item("edge-of-stability/essay", 50, "essay"),
 ]

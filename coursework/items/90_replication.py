@@ -9,11 +9,12 @@ from scipy import stats
 
 from coursework.kit.items import Item, Score, close
 
-FIGURES = ("cohen2021gradient: the sharpness of full-batch gradient descent goes to 2/eta",
-           "rahimi2007random: the error of random features against their number",
-           "zhang2017understanding: steps to fit shuffled against true labels",
-           "saxe2014exact: learning time of a mode against its singular value",
-           "he2015delving: signal size against depth")
+# Checked against the papers' captions.
+FIGURES = ("cohen2021gradient, Figure 1, bottom row: the sharpness of full-batch descent rises to 2/eta and stays there",
+           "saxe2014exact, Figure 4, left: learning time against depth, deep linear networks from decoupled starts",
+           "zhang2017understanding, the figure on fitting random labels, panel (b): time to converge against wrong labels' share",
+           "saxe2014exact, Figure 3, left: a linear network's modes over training; the largest singular value first",
+           "he2015delving, Figure 2: error against epochs, a deep rectifier network from their start and from Xavier's")
 MEASURES = ("difference", "log ratio")
 
 
@@ -168,7 +169,8 @@ ITEMS = [
          tolerance="Over 24 students, 24 hidden inputs in all, two right solutions agree with the reference; so does "
                    "single precision. A plan passes if its power is right to 0.02; 20,000 simulated studies have a "
                    "standard deviation of 0.003."),
-    Item("replication/again-bet", 5, "prediction", variant=_bet_variant, reference=bet_reference,
+    Item("replication/again-bet", 5, "prediction", scale=6.4,  # over 24 students, `spread.py --bets`
+         variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the rate as it is measured."),
     Item("replication/report", 60, "essay"),
 ]

@@ -62,7 +62,12 @@ def _session(slugs: list[str] | None, roster: Path, named: str, overlay: Path | 
         if not found:
             raise CourseError(f"there is no assignment in {root / 'source'}.")
         courses.check(course)
-        return Session(course, found, release.students(roster, named))
+        people = release.students(roster, named)
+        names = {student.id for student in people}
+        strangers = sorted({s for s in (n.partition("/")[0] for n in course.settings.get("extensions", {})) if s not in names})
+        if strangers and not named:
+            typer.secho(f"course.toml, [extensions]: {', '.join(strangers)} not on the roster.", fg="yellow", err=True)
+        return Session(course, found, people)
     except CourseError as error:
         raise _fail(error) from error
 
@@ -128,7 +133,7 @@ def grade(
         raise _fail(error) from error
     if no_sandbox:
         typer.secho("No sandbox: the submissions run with your rights and can read the secret.", fg="red", err=True)
-    for note in notes + more:
+    for note in notes + more + inputs.timeless(jobs, session.course):
         typer.secho(note, fg="yellow", err=True)
     if not jobs:
         raise _fail(f"there is no submission in {submitted}; expected STUDENT/ASSIGNMENT.ipynb, such as "
@@ -140,7 +145,8 @@ def grade(
             failed.append(f"{job.student}/{job.slug}: {error}")
         else:
             seconds[f"{job.student}/{job.slug}"] = grading.seconds(out, job)
-    gradebook.sync(session.course, out, session.slugs, session.people, secret)
+    for note in gradebook.sync(session.course, out, session.slugs, session.people, secret):
+        typer.secho(note, fg="red", err=True)
     where = "without a sandbox" if no_sandbox else f"in {confined[0]}"
     typer.echo(f"{len(jobs) - len(failed)} of {len(jobs)} submissions graded, {where}; results in {out / 'results'}")
     if seconds:
@@ -157,10 +163,14 @@ def feedback(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", ov
     session = _session(slugs, roster, named, overlay, root)
     from coursework.kit import feedback as pages
 
+    stopped: list[str] = []
     try:
-        written = list(tqdm(pages.write(session.course, out, session.slugs, session.people), desc="feedback", disable=None))
+        written = list(tqdm(pages.write(session.course, out, session.slugs, session.people, stopped.append), desc="feedback",
+                            disable=None))
     except CourseError as error:
         raise _fail(error) from error
+    for note in stopped:
+        typer.secho(note, fg="red", err=True)
     typer.echo(f"{len(written)} pages in {out / 'feedback'}")
 
 

@@ -68,13 +68,18 @@ class Course:
                 return dict(_module(path).SUITES)
         return {}
 
-    def due(self, slug: str) -> datetime | None:
-        """The deadline with its time zone, or None. Raises CourseError for one without a zone."""
-        moment = self.settings.get("due", {}).get(slug)
+    def due(self, slug: str, student: str | None = None) -> datetime | None:
+        """The deadline with its time zone, a student's own where [extensions] has one, or None.
+
+        An extension without a class's deadline changes nothing. Raises CourseError for one without a zone.
+        """
+        moment, whose = self.settings.get("due", {}).get(slug), slug
         if moment is None:
             return None
+        if (own := f"{student}/{slug}") in self.settings.get("extensions", {}):
+            moment, whose = self.settings["extensions"][own], own
         if not isinstance(moment, datetime) or moment.tzinfo is None:
-            raise CourseError(f"course.toml: the deadline of {slug} is {moment}; expected a moment with its zone, "
+            raise CourseError(f"course.toml: the deadline of {whose} is {moment}; expected a moment with its zone, "
                               "such as 2026-10-05T23:59:00+02:00.")
         return moment
 
@@ -116,6 +121,16 @@ def check(course: Course) -> None:
         if name not in course.slugs():
             raise CourseError(f"course.toml, [due]: there is no assignment {name}; expected one of {', '.join(course.slugs())}.")
         course.due(name)
+    for name in settings.get("extensions", {}):
+        student, _, slug = name.partition("/")
+        if not student or slug not in settings.get("due", {}):
+            raise CourseError(f"course.toml, [extensions]: {name} has no deadline to extend; expected \"STUDENT/ASSIGNMENT\", "
+                              f"the assignment one of [due]: {', '.join(settings.get('due', {})) or 'none yet'}.")
+        course.due(slug, student)
+    worth = settings.get("calibration", {}).get("percent", 0)
+    if isinstance(worth, bool) or not isinstance(worth, int | float) or not 0 <= worth <= 100:
+        raise CourseError(f"course.toml, [calibration]: percent is {worth!r}; expected a number from 0 to 100, the bets' "
+                          "part of the course mark.")
     numbers = {("late", name): settings.get("late", {}).get(name) for name in ("grace_minutes", "per_day", "most")}
     for name, value in settings.get("limits", {}).items():
         if name not in LIMITS:

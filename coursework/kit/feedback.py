@@ -6,11 +6,11 @@ student's is escaped, the page holds no script and no address, and hidden inputs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from coursework.kit import gradebook, readers
 from coursework.kit.course import Course
@@ -52,8 +52,12 @@ table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text
 """
 
 
-def write(course: Course, out: Path, slugs: list[str], people: list[Student]) -> Iterator[Path]:
-    """Write out/feedback/student/slug.html for everything that is graded and in the gradebook."""
+def write(course: Course, out: Path, slugs: list[str], people: list[Student],
+          stopped: Callable[[str], None] = print) -> Iterator[Path]:
+    """Write out/feedback/student/slug.html for everything that is graded and in the gradebook.
+
+    stopped: told in words of each page that could not be written.
+    """
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(PAGE)
     found = {(line.student, line.slug): line for line in gradebook.lines(course, out, slugs, people)}
     with gradebook.opened(out) as book:
@@ -61,15 +65,24 @@ def write(course: Course, out: Path, slugs: list[str], people: list[Student]) ->
             for student, result in gradebook.results(out, slug).items():
                 if (line := found.get((student, slug))) is None or line.score is None:
                     continue
-                page = template.render(
-                    slug=slug, student=student, line=line, notes=result["notes"],
-                    rows=[_row(book, slug, student, grade) for grade in result["grades"]],
-                    troubles=[c for c in result["cells"] if c.get("error") and c["error"] != "not attempted."],
-                )
-                path = out / "feedback" / student / f"{slug}.html"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(page, encoding="utf-8")
-                yield path
+                try:
+                    page = _page(template, book, out, line, result)
+                except Exception as error:  # noqa: BLE001 - one student's result stops nobody else's page
+                    stopped(f"{student}/{slug}: no page, {type(error).__name__}: {ascii(str(error))[:200]}")
+                else:
+                    yield page
+
+
+def _page(template: Template, book: Any, out: Path, line: gradebook.Line, result: dict[str, Any]) -> Path:
+    page = template.render(
+        slug=line.slug, student=line.student, line=line, notes=result["notes"],
+        rows=[_row(book, line.slug, line.student, grade) for grade in result["grades"]],
+        troubles=[c for c in result["cells"] if c.get("error") and c["error"] != "not attempted."],
+    )
+    path = out / "feedback" / line.student / f"{line.slug}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8", errors="replace")
+    return path
 
 
 def _row(book: Any, slug: str, student: str, graded: dict[str, Any]) -> dict[str, Any]:

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from coursework.kit import release, scoring, submission, variants
+from coursework.kit.calibration import CONFIDENCES
 from coursework.kit.course import Course
 from coursework.kit.items import Item
 from coursework.kit.sandbox import START, Died, Limits, Sandbox
 from coursework.kit.scoring import Key, complaint
 from coursework.kit.submission import Plan, Step, Unreadable
 
-VERSION = 2  # of the result's fields; another one grades anew
+VERSION = 3  # of the result's fields; another one grades anew
+PRINTED, PRINTED_CELL = 2_000_000, 20_000  # characters kept of what a notebook prints, and of one cell
 NOT_ATTEMPTED = "not attempted."
 DEATHS = 6  # times that one notebook may kill its sandbox; each time the guilty step is left out
 
@@ -93,7 +95,9 @@ class Run:
             self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "error": f"the cell was stopped: {death}."}
             raise
         error = reply.get("error")
-        self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "printed": reply["printed"][:70_000],
+        before = sum(len(cell.get("printed", "")) for n, cell in self.cells.items() if n != number)
+        room = max(0, min(PRINTED_CELL, PRINTED - before))
+        self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "printed": reply["printed"][:room],
                               "error": complaint(error) if error else "", "seconds": reply["seconds"]}
 
     def _harvest(self, box: Sandbox, number: int, slug: str) -> None:
@@ -131,12 +135,15 @@ class Run:
         """A bet earns its points by being one. What it was worth is seen over the whole course."""
         try:
             bet = {k: float(reply["value"][k]) for k in ("low", "high", "confidence")}
-            if not (-math.inf < bet["low"] < bet["high"] < math.inf and 0 < bet["confidence"] < 1):
+            if not -math.inf < bet["low"] < bet["high"] < math.inf:
                 raise ValueError("no interval")
         except (KeyError, TypeError, ValueError, OverflowError):
             return 0.0, "no bet was locked when this cell was done."
+        least, most = CONFIDENCES
+        if not least <= bet["confidence"] <= most:  # `predict` refuses it, so somebody went round `predict`
+            return 0.0, f"the bet's confidence is {bet['confidence']:g}; only {least:g} to {most:g} counts, so it is no bet."
         result = item.reference(self.variant[slug]) if item.reference else None
-        self.bets[slug] = bet | {"result": None if result is None else float(result)}
+        self.bets[slug] = bet | {"result": None if result is None else float(result), "scale": float(item.scale)}
         stated = f"[{bet['low']:g}, {bet['high']:g}] at {bet['confidence']:.0%}"
         return 1.0, f"bet {stated}; it counts for calibration over the course."
 
@@ -164,7 +171,7 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
     result: dict[str, Any] = {"version": VERSION, "assignment": job.slug, "student": job.student, "notes": [], "cells": [],
                               "submitted": job.submitted.isoformat() if job.submitted else None, "bets": {}, "sources": {},
                               "added": [],
-                              "fingerprint": fingerprint(job, course, secret)}
+                              "fingerprint": fingerprint(job, course, secret, limits)}
     scores: dict[str, tuple[float, str]] = {}
     texts: dict[str, str | None] = {}
     try:
@@ -199,11 +206,15 @@ def _grade(cell: dict[str, Any], items: dict[str, Item], scores: dict[str, tuple
     return made | {"score": round(share * most, 4), "message": message}
 
 
-def fingerprint(job: Job, course: Course, secret: bytes) -> str:
-    """Changes with the submission, the assignment and the secret; equal means that grading again gives the same."""
-    digest = hashlib.sha256(f"{VERSION} {course.id} {job.slug} {job.student} {job.submitted}".encode())
-    module = course.find("items", f"{job.slug.replace('-', '_')}.py")
-    for part in (secret, course.source(job.slug).encode(), module.read_bytes()):
+def fingerprint(job: Job, course: Course, secret: bytes, limits: Limits) -> str:
+    """Changes with submission, assignment, secret and limits; equal means that grading again gives the same.
+
+    Of the items: the assignment's own file, and each file whose name begins with no digit, which it may import.
+    """
+    digest = hashlib.sha256(f"{VERSION} {course.id} {job.slug} {job.student} {job.submitted} {limits}".encode())
+    helpers = sorted(path for folder in course.folders for path in (folder / "items").glob("[!0-9]*.py"))
+    modules = [course.find("items", f"{job.slug.replace('-', '_')}.py"), *helpers]
+    for part in (secret, course.source(job.slug).encode(), *(path.read_bytes() for path in modules)):
         digest.update(hashlib.sha256(part).digest())
     with contextlib.suppress(OSError):  # what cannot be read is graded as that
         if job.path.is_file() and job.path.stat().st_size <= submission.FILE_BYTES:
@@ -242,7 +253,7 @@ def grade(jobs: list[Job], course: Course, secret: bytes, out: Path, limits: Lim
     """Grade what has no current result. Yields (job, "" or what went wrong on the grader's side) as each ends."""
     todo = []
     for job in jobs:
-        if done(result_path(out, job), fingerprint(job, course, secret)):
+        if done(result_path(out, job), fingerprint(job, course, secret, limits)):
             yield job, ""
         else:
             todo.append(job)

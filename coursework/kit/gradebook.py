@@ -42,9 +42,9 @@ def results(out: Path, slug: str) -> dict[str, dict[str, Any]]:
     return {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in sorted((out / "results" / slug).glob("*.json"))}
 
 
-def days_late(course: Course, slug: str, submitted: str | None) -> int:
-    """Days begun after the deadline and its grace; 0 without a deadline or a time of submission."""
-    due = course.due(slug)
+def days_late(course: Course, slug: str, student: str, submitted: str | None) -> int:
+    """Days begun after the student's deadline and its grace; 0 without a deadline or a time of submission."""
+    due = course.due(slug, student)
     if due is None or not submitted:
         return 0
     late = (datetime.fromisoformat(submitted) - due).total_seconds() - 60 * float(course.settings["late"]["grace_minutes"])
@@ -70,8 +70,12 @@ def opened(out: Path) -> Iterator[Any]:
         yield book
 
 
-def sync(course: Course, out: Path, slugs: list[str], people: list[Student], secret: bytes) -> None:
-    """Bring every result into the database, and the formgrader's notebooks and settings beside it."""
+def sync(course: Course, out: Path, slugs: list[str], people: list[Student], secret: bytes) -> list[str]:
+    """Bring every result into the database, and the formgrader's notebooks and settings beside it.
+
+    Returns a note for each result that could not be entered.
+    """
+    known, notes = {s.id for s in people}, []
     with opened(out) as book:
         for student in people:
             first, _, last = student.get("name").rpartition(" ")
@@ -80,13 +84,19 @@ def sync(course: Course, out: Path, slugs: list[str], people: list[Student], sec
         for slug in slugs:
             _structure(book, course, slug)
             for student, result in results(out, slug).items():
-                if student in {s.id for s in people}:
+                if student not in known:
+                    continue
+                try:
                     _enter(book, course, out, slug, student, result)
                     readers.notebook(course, out, slug, student, result, secret)
+                except Exception as error:  # noqa: BLE001 - one student's result stops nobody else's
+                    book.db.rollback()
+                    notes.append(f"{student}/{slug}: not entered, {type(error).__name__}: {ascii(str(error))[:200]}")
     (out / "nbgrader_config.py").write_text(
         "# For `nbgrader formgrader`, JupyterLab's Formgrader menu, in this folder.\n"
         "c = get_config()\n"
         f"c.CourseDirectory.course_id = {course.id!r}\n", encoding="utf-8")
+    return notes
 
 
 def _structure(book: Any, course: Course, slug: str) -> None:
@@ -124,7 +134,7 @@ def _enter(book: Any, course: Course, out: Path, slug: str, student: str, result
     readers.keep(out, slug, student, known)
     earned = sum(g.score or 0.0 for n in submitted.notebooks for g in n.grades)
     for notebook in submitted.notebooks:
-        notebook.late_submission_penalty = earned * penalty_share(course, days_late(course, slug, moment))
+        notebook.late_submission_penalty = earned * penalty_share(course, days_late(course, slug, student, moment))
     book.db.commit()
 
 
@@ -142,7 +152,7 @@ def lines(course: Course, out: Path, slugs: list[str], people: list[Student]) ->
                     continue
                 grades = _grades(book, slug, student.id)
                 earned = sum(g.score or 0.0 for g in grades)
-                days = days_late(course, slug, graded[student.id]["submitted"])
+                days = days_late(course, slug, student.id, graded[student.id]["submitted"])
                 lost = earned * penalty_share(course, days)
                 pending = sum(g.max_score for g in grades if g.needs_manual_grade and g.manual_score is None)
                 again = sum(g.max_score for g in grades if g.needs_manual_grade and g.manual_score is not None)
@@ -161,21 +171,28 @@ def _grades(book: Any, slug: str, student: str) -> list[Any]:
 
 
 def bets(out: Path, slugs: list[str], student: str) -> list[dict[str, Any]]:
-    """A student's bets over the course, with their results."""
+    """A student's bets over the course, with their results and scales."""
     found = []
     for slug in slugs:
         path = out / "results" / slug / f"{student}.json"
         if path.is_file():
-            found += json.loads(path.read_text(encoding="utf-8"))["bets"].values()
+            made = json.loads(path.read_text(encoding="utf-8"))["bets"].values()
+            if any("scale" not in bet for bet in made):
+                raise CourseError(f"{student}'s bet in {slug} was graded by an older kit, without a scale; run `grade` again.")
+            found += made
     return found
 
 
 def export(course: Course, out: Path, slugs: list[str], people: list[Student]) -> list[Path]:
-    """gradebook.csv, canvas.csv and moodle.csv. A field that is empty changes nothing there: not handed in."""
+    """gradebook.csv, canvas.csv and moodle.csv. A field that is empty changes nothing there: not handed in.
+
+    total: the points of the assignments. mark: per cent of the course, assignments by their points and the bets by
+    [calibration], percent; without enough bets the assignments alone.
+    """
     by_student: dict[str, dict[str, Line]] = {}
     for line in lines(course, out, slugs, people):
         by_student.setdefault(line.student, {})[line.slug] = line
-    worth = float(course.settings.get("calibration", {}).get("points", 0))
+    worth = float(course.settings.get("calibration", {}).get("percent", 0))
     full, canvas, moodle = [], [], []
     for student in people:
         row = by_student.get(student.id, {})
@@ -183,11 +200,14 @@ def export(course: Course, out: Path, slugs: list[str], people: list[Student]) -
         bonus = "" if found.share is None else round(found.share * worth, 2)
         scores = {slug: "" if row[slug].score is None else row[slug].score for slug in slugs}
         name = student.get("name") or student.id
+        total = round(sum(v for v in scores.values() if v != ""), 2)
+        earned = total / (sum(row[slug].most for slug in slugs) or 1.0)
+        mark = 100 * earned if bonus == "" else (100 - worth) * earned + bonus
         details = {f"{slug} {what}": getattr(row[slug], key) for slug in slugs for what, key in (
             ("penalty", "penalty"), ("days late", "days_late"), ("pending", "pending"), ("read again", "again"))}
         full.append({"student": student.id, "name": name, **scores, **details, "bets": found.n,
                      "mean confidence": _short(found.stated), "held": _short(found.held), "spread": _short(found.spread),
-                     "calibration": bonus, "total": round(sum(v for v in scores.values() if v != "") + (bonus or 0), 2)})
+                     "calibration": bonus, "total": total, "mark": round(mark, 2)})
         first, _, last = name.rpartition(" ")
         canvas.append({"Student": f"{last}, {first}" if first else last, "ID": student.get("canvas_id"),
                        "SIS User ID": student.get("sis_id"), "SIS Login ID": student.get("login") or student.id,

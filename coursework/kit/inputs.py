@@ -20,12 +20,14 @@ from typing import Any
 
 import yaml
 
-from coursework.kit.course import CourseError
+from coursework.kit.course import Course, CourseError
 from coursework.kit.grade import Job
 from coursework.kit.release import Student
 from coursework.kit.submission import FILE_BYTES
+from coursework.kit.wire import crowded
 
-MEMBERS = 20_000
+MEMBERS = 20_000              # notebooks that are looked at
+PER_SUBMISSION = 40           # of them in one submission's folder
 RATIO = 200                   # a notebook compresses tenfold; what compresses more is made to burst
 METADATA_BYTES = 10 * 2**20
 DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError)  # or locked with a password
@@ -57,6 +59,16 @@ def folder(path: Path, slugs: list[str], people: list[Student]) -> tuple[list[Jo
                     jobs.append(Job(slug, home.name, file, _moment(stamp, notes)))
                     break
     return jobs, notes
+
+
+def timeless(jobs: list[Job], course: Course) -> list[str]:
+    """A note for each assignment with a deadline: who handed in without a time that can be read."""
+    without: dict[str, list[str]] = {}
+    for job in jobs:
+        if job.submitted is None and course.due(job.slug) is not None:
+            without.setdefault(job.slug, []).append(job.student)
+    return [f"{slug} has a deadline, and {len(found)} came in without a readable time; they count as in time: "
+            f"{', '.join(found)}. A timestamp.txt beside the notebook says when." for slug, found in without.items()]
 
 
 def _moment(path: Path, notes: list[str]) -> datetime | None:
@@ -95,8 +107,9 @@ class _NoAliases(yaml.SafeLoader):
 def gradescope(path: Path, target: Path, slugs: list[str], people: list[Student]) -> list[str]:
     """Bring a Gradescope-style zip into a folder of submissions. Returns notes on what was refused.
 
-    A submitter is matched to the roster by id, sid or email. A notebook is matched to an assignment by its file name,
-    else by the name that the release wrote into it. Raises CourseError where the zip as a whole cannot be used.
+    A submitter is matched to the roster by sid, email or id, never by the name shown. A notebook is matched to an
+    assignment by its file name, else by the name that the release wrote into it. Raises CourseError where
+    the zip as a whole cannot be used.
     """
     notes: list[str] = []
     try:
@@ -104,13 +117,24 @@ def gradescope(path: Path, target: Path, slugs: list[str], people: list[Student]
     except (OSError, zipfile.BadZipFile) as error:
         raise CourseError(f"{path} cannot be read as a zip ({error}); export the submissions once more.") from error
     with archive:
-        members = archive.infolist()
-        if len(members) > MEMBERS:
-            raise CourseError(f"{path} lists {len(members)} files; expected at most {MEMBERS}.")
-        whose = _submitters(archive, members, people, notes)
+        listed = archive.infolist()
+        members = [m for m in listed if not m.is_dir() and m.filename.endswith(".ipynb")]
+        whose = _submitters(archive, listed, people, notes)
+        homes: dict[str, list[zipfile.ZipInfo]] = {}
         for member in members:
-            if not member.is_dir() and member.filename.endswith(".ipynb"):
-                _bring(archive, member, whose, target, slugs, notes)
+            home = next((part for part in PurePosixPath(member.filename).parts if part in whose), "")
+            homes.setdefault(home, []).append(member)
+        for home, found in homes.items():
+            if len(found) > PER_SUBMISSION:
+                notes.append(f"{home or 'elsewhere'}: {len(found)} notebooks; the first {PER_SUBMISSION} were looked at.")
+                del found[PER_SUBMISSION:]
+        if sum(map(len, homes.values())) > MEMBERS:
+            raise CourseError(f"{path} lists more than {MEMBERS} notebooks; export the assignments one by one.")
+        brought: dict[tuple[str, str], dict[str, Path]] = {}
+        for home, found in homes.items():
+            for member in found:
+                _bring(archive, member, home, whose.get(home), target, slugs, notes, brought)
+        _settle(brought, notes)
     return notes
 
 
@@ -118,6 +142,8 @@ def _submitters(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], people
                 notes: list[str]) -> dict[str, list[tuple[str, datetime | None]]]:
     """submission folder -> its students and when it came in."""
     found = [m for m in members if PurePosixPath(m.filename).name == "submission_metadata.yml"]
+    depth = min((len(PurePosixPath(m.filename).parts) for m in found), default=0)  # a student may hand in another, deeper
+    found = [m for m in found if len(PurePosixPath(m.filename).parts) == depth]
     if len(found) != 1 or found[0].file_size > METADATA_BYTES:
         raise CourseError(f"the zip has {len(found)} usable submission_metadata.yml; expected one, as Gradescope exports it.")
     try:
@@ -131,13 +157,22 @@ def _submitters(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], people
         about = about if isinstance(about, dict) else {}
         people_of = about.get(":submitters") or about.get("submitters") or []
         for person in people_of if isinstance(people_of, list) else []:
-            names = [str(v).lower() for v in person.values()] if isinstance(person, dict) else []
-            student = next((by_name[n] for n in names if n in by_name), None)
-            if student is None:
-                notes.append(f"{name}: no student of the roster is {', '.join(names)[:80]}; passed over.")
-            else:
-                whose.setdefault(str(name), []).append((student, parsed(about.get(":created_at") or about.get("created_at"))))
+            names = _identities(person)
+            matched = {by_name[n] for n in names if n in by_name}
+            if len(matched) != 1:
+                which = "more than one student" if matched else "no student"
+                shown = ", ".join(str(v).lower() for v in person.values()) if isinstance(person, dict) else "nobody"
+                notes.append(f"{name}: {which} of the roster is {shown[:80]}; passed over.")
+                continue
+            student = matched.pop()
+            whose.setdefault(str(name), []).append((student, parsed(about.get(":created_at") or about.get("created_at"))))
     return whose
+
+
+def _identities(person: Any) -> list[str]:
+    """What tells who a submitter is. Never the name that is shown: everybody chooses it."""
+    found = {str(key).lstrip(":").lower(): value for key, value in person.items()} if isinstance(person, dict) else {}
+    return [str(found[key]).strip().lower() for key in ("sid", "email", "id") if found.get(key)]
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:
@@ -151,14 +186,13 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> byte
     return data
 
 
-def _bring(archive: zipfile.ZipFile, member: zipfile.ZipInfo, whose: dict[str, list[tuple[str, datetime | None]]],
-           target: Path, slugs: list[str], notes: list[str]) -> None:
-    """One notebook of the zip into target/STUDENT/SLUG.ipynb, or a note."""
+def _bring(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str, owners: list[tuple[str, datetime | None]] | None,
+           target: Path, slugs: list[str], notes: list[str], brought: dict[tuple[str, str], dict[str, Path]]) -> None:
+    """One notebook of the zip's folder `where` into a draft in target/STUDENT/SLUG/, or a note."""
     path, shown = PurePosixPath(member.filename), member.filename[:100]
     if path.is_absolute() or ".." in path.parts or "\\" in member.filename or stat.S_ISLNK(member.external_attr >> 16):
         notes.append(f"{shown}: refused, its name leads out of the zip.")
         return
-    owners = next((whose[part] for part in path.parts if part in whose), None)
     if owners is None:
         notes.append(f"{shown}: its folder is not in submission_metadata.yml; passed over.")
         return
@@ -175,17 +209,40 @@ def _bring(archive: zipfile.ZipFile, member: zipfile.ZipInfo, whose: dict[str, l
         notes.append(f"{shown}: no assignment of this course; expected a file named {' or '.join(slugs)}.ipynb.")
         return
     for student, moment in owners:
+        drafts = brought.setdefault((student, slug), {})
+        if where in drafts:
+            notes.append(f"{shown}: {where} holds another notebook for {slug}; that one was taken.")
+            continue
         home = target / student / slug
         home.mkdir(parents=True, exist_ok=True)
-        (home / f"{slug}.ipynb").write_bytes(data)
-        (home / "timestamp.txt").unlink(missing_ok=True)
-        if moment is not None:
-            (home / "timestamp.txt").write_text(moment.isoformat() + "\n", encoding="utf-8")
+        drafts[where] = home / f"{len(drafts)}.part"
+        drafts[where].write_bytes(data)
+        stamp = f"{moment.isoformat()}\n" if moment else ""
+        drafts[where].with_suffix(".stamp").write_text(stamp, encoding="utf-8")
+
+
+def _settle(brought: dict[tuple[str, str], dict[str, Path]], notes: list[str]) -> None:
+    """Drafts into submissions. Where two folders of the zip claim one student's assignment, neither is taken."""
+    for (student, slug), drafts in brought.items():
+        if len(drafts) > 1:
+            notes.append(f"{student}/{slug}: {' and '.join(sorted(drafts))[:200]} both claim it; neither was taken. Put the "
+                         f"right one into submitted/{student}/{slug}.ipynb.")
+        for draft in drafts.values():
+            stamp, moment = draft.with_name("timestamp.txt"), draft.with_suffix(".stamp")
+            if len(drafts) == 1:
+                draft.replace(draft.with_name(f"{slug}.ipynb"))
+                stamp.unlink(missing_ok=True)
+                if moment.stat().st_size:
+                    moment.replace(stamp)
+            draft.unlink(missing_ok=True)
+            moment.unlink(missing_ok=True)
 
 
 def _slug(stem: str, data: bytes, slugs: list[str]) -> str | None:
     if stem in slugs:
         return stem
+    if crowded(data):
+        return None
     try:
         claimed = json.loads(data)["metadata"]["coursework"]["assignment"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -6,6 +6,7 @@ on the probes inside the sandbox; what it returns comes out as plain numbers and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -39,6 +40,8 @@ class Item:
         unless `all_or_nothing`.
     tolerance: one sentence: where the tolerance of `compare` comes from (the spread over at least 20 seeds of what).
     seconds: time limit for all calls of this item together.
+    scale: for "prediction", which must have it: the standard deviation of the result over at least 20 students' variants, in
+        the result's own unit, so that bets on different items can be added up (coursework/mutants/spread.py --bets measures it).
     """
 
     id: str
@@ -52,6 +55,16 @@ class Item:
     tolerance: str = ""
     seconds: float = 20.0
     all_or_nothing: bool = False
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a prediction without a scale, and for a scale that is none."""
+        missing = self.scale is None
+        if missing and self.kind != "prediction":
+            return
+        if missing or isinstance(self.scale, bool) or not isinstance(self.scale, int | float) or not 0 < self.scale < math.inf:
+            raise ValueError(f"{self.id}: its scale is {self.scale!r}; expected a positive number, the standard deviation of its "
+                             "result over at least 20 variants, as coursework/mutants/spread.py --bets prints it.")
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,8 @@ def close(rtol: float = 1e-6, atol: float = 0.0, *, hint: str = "") -> Callable[
         if (error <= atol + rtol * np.abs(expected)).all():
             return Score(1.0, "right.")
         far = float((error / np.maximum(np.abs(expected), 1e-300)).max())
-        return Score(0.0, f"off by up to {far:.1%} on a hidden input. {hint}".strip())
+        # One digit, and an end: an exact ratio to an absurd answer would give the right one away.
+        by = "more than 1000%" if far > 10 else f"up to {float(f'{100 * far:.1g}'):g}%"
+        return Score(0.0, f"off by {by} on a hidden input. {hint}".strip())
 
     return compare

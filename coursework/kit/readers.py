@@ -18,7 +18,8 @@ from coursework.kit.course import Course
 from coursework.kit.release import nbgrader_of
 
 AGAIN = "The text changed after this mark was given. The mark counts until a reader confirms or changes it."
-SHOWN = 20_000  # characters of one cell's output
+SHOWN = 20_000  # characters of one cell's output, or of a text cell that a student added
+COMPARED = (300, 20_000)  # lines and characters of an essay that are compared with what was read
 
 Reading = dict[str, Any]  # seen: the text at the last look; read: the text that has the mark; changed: whether they differ
 
@@ -98,7 +99,7 @@ def _note(slug: str, name: str, text: str) -> dict[str, Any]:
 def _own(slug: str, mine: dict[str, Any], others: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """A cell of the student's own, its output beside it."""
     if mine["kind"] == "markdown":
-        return _cell("markdown", slug, mine["name"], harmless(mine["source"]))
+        return _cell("markdown", slug, mine["name"], harmless(mine["source"][:SHOWN]))
     said = _said(others.get(mine["name"]))
     return _cell("code", slug, mine["name"], mine["source"]) | {"outputs": said, "execution_count": None}
 
@@ -110,12 +111,26 @@ def _said(ran: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _changes(found: Reading) -> str:
-    """The note before an essay that changed: what was read and is no more, and what is new. Indented, so nothing obeys."""
-    old, new = ((found[key] or "").splitlines() for key in ("read", "seen"))
-    lines = [f"    {line}" for line in difflib.unified_diff(old, new, "read", "handed in last", lineterm="", n=0)]
-    return f"**To the reader:** {AGAIN} Press *Resolve* to keep it, or type another.\n\n" + "\n".join(lines)
+    """The note before an essay that changed: what was read and is no more, and what is new. Indented, so nothing obeys.
+
+    Blank lines go and both texts are cut: the time to compare grows with the cube of lines made to be alike.
+    """
+    old, new = (_compared(found[key] or "") for key in ("read", "seen"))
+    cut = " Compared is the beginning only." if old[1] or new[1] else ""
+    lines = [f"    {line}" for line in difflib.unified_diff(old[0], new[0], "read", "handed in last", lineterm="", n=0)]
+    return f"**To the reader:** {AGAIN} Press *Resolve* to keep it, or type another.{cut}\n\n" + "\n".join(lines)
+
+
+def _compared(text: str) -> tuple[list[str], bool]:
+    """The lines of a text that are compared, and whether it has more."""
+    lines = [line.rstrip() for line in text[:COMPARED[1]].splitlines() if line.strip()]
+    return lines[:COMPARED[0]], len(lines) > COMPARED[0] or len(text) > COMPARED[1]
 
 
 def harmless(text: str) -> str:
-    """Markdown whose HTML is shown, not obeyed."""
-    return re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", re.sub(r"(?i)\]\(\s*(javascript|data|vbscript):", "](#", text))
+    """Markdown whose HTML is shown, not obeyed, without links, images and formulas that lead somewhere.
+
+    A space after the bracket ends an inline link, an image and a definition; in code and in formulas it changes little.
+    """
+    text = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", text)
+    return re.sub(r"\\(href|style|class|cssId|require|mmlToken|url)(?![a-zA-Z])", r"\\mathrm", re.sub(r"\](?=[(:])", "] ", text))

@@ -29,13 +29,15 @@ from typing import Any
 
 from coursework.kit import seccomp, watch
 from coursework.kit.variants import VARIABLE
-from coursework.kit.wire import cleaned
+from coursework.kit.wire import cleaned, crowded
 
 KIT = Path(__file__).resolve().parent
 LIBRARY = KIT.parents[1] / "code" / "alchemy"
-REPLY_BYTES = 64 * 2**20
+REPLY_BYTES = 48 * 2**20  # 32 MiB of numbers as text, and what stands around them
 GRACE = 5.0     # seconds that the inside gets to stop by itself
 START = 60.0    # seconds to start Python
+# Where memory runs out, the sandbox ends first. A grader with CAP_SYS_RESOURCE sets it so that the inside cannot lower it.
+FIRST_TO_GO = '{ echo 1000 > /proc/self/oom_score_adj; } 2> /dev/null; exec "$@"'
 UIDS = 61_000   # where the grader is root, its workers become users from here on, see `user`
 
 
@@ -106,7 +108,9 @@ def bubblewrap(limits: Limits, *inside: str) -> list[str]:
     command += ["--perms", "0755", "--dir", "/course", "--perms", "0755", "--dir", "/course/kit"]
     command += ["--ro-bind", str(LIBRARY), "/course/alchemy", "--ro-bind", str(KIT / "runner.py"), "/course/kit/runner.py",
                 "--ro-bind", str(KIT / "wire.py"), "/course/kit/wire.py", "--proc", "/proc", "--dev", "/dev",
-                "--perms", "1777", "--size", shelf, "--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/",
+                "--perms", "1777", "--size", shelf, "--tmpfs", "/dev/shm",
+                # what is mapped of /dev/zero is memory that no process need hold
+                "--dev-bind", "/dev/null", "/dev/zero", "--remount-ro", "/dev", "--remount-ro", "/",
                 "--chdir", "/tmp"]
     return [*command, *inside]
 
@@ -185,6 +189,7 @@ class Sandbox:
             command = bubblewrap(self.limits, python, "-B", "/course/kit/runner.py")
             rules = seccomp.descriptor()
             command[1:1] = ["--info-fd", str(info_write), *(["--seccomp", str(rules)] if rules >= 0 else [])]
+            command = ["/bin/sh", "-c", FIRST_TO_GO, "sh", *command]
         elif self.engine[0] == "none":
             command = [python, "-B", str(KIT / "runner.py")]
             self._folder = tempfile.mkdtemp(prefix="coursework-")
@@ -259,6 +264,8 @@ class Sandbox:
                 raise self._dead("it sent more than a reply may hold")
         line, _, rest = bytes(self._buffer).partition(b"\n")
         self._buffer = bytearray(rest)
+        if crowded(line):
+            raise self._dead("it sent more than a reply may hold")
         try:
             return cleaned(json.loads(line))
         except (ValueError, RecursionError) as error:

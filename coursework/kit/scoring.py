@@ -8,7 +8,7 @@ from typing import Any
 
 from coursework.kit import variants
 from coursework.kit.items import Item, Score
-from coursework.kit.wire import WireError, decode, encode
+from coursework.kit.wire import WireError, decode, encode, text
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,17 @@ def compared(item: Item, found: Any, expected: Any, variant: dict[str, Any], arg
     except Exception as error:  # noqa: BLE001 - `found` may be anything
         return Score(0.0, f"the answer could not be compared ({type(error).__name__}); check its type and shape.")
     share = float(score.share)
-    return Score(min(1.0, max(0.0, share)) if math.isfinite(share) else 0.0, score.message)
+    return Score(min(1.0, max(0.0, share)) if math.isfinite(share) else 0.0, text(score.message, 2000))
 
 
 def complaint(error: Any, *, hidden: bool = False) -> str:
     """An error from inside, in one line. For hidden inputs without its text, which could carry the input out."""
     if not isinstance(error, dict):
         return "no answer came back."
-    kind, words = (each if isinstance(each, str) else "?" for each in (error.get("type"), error.get("text")))
-    kind, words = kind[:80], words[:300]
-    lines = error.get("where")  # of one probe: not cleaned
-    where = [line[:200] for line in lines if isinstance(line, str)][-1:] if isinstance(lines, list) else []
+    # The error of one probe comes as the inside wrote it: halves of surrogate pairs would stop every later write.
+    kind, words = text(error.get("type"), 80) or "?", text(error.get("text"), 300)
+    lines = error.get("where")
+    where = [text(line, 200) for line in lines[:6] if isinstance(line, str)][-1:] if isinstance(lines, list) else []
     at = f" at {where[0]}" if where else ""
     if kind == "TimeUp":
         return f"it ran out of time{at}."

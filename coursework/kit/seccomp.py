@@ -2,7 +2,8 @@
 
 Memory limits count what processes hold. A memory file or a System V segment is held by none, and whoever makes a user
 namespace may mount a file system without a size. The filter refuses these calls, as the default profile of container
-engines does; everything that NumPy, SciPy and JAX call goes through.
+engines does, and shared memory without a file, which counts for nobody once it is let go of; everything that NumPy,
+SciPy and JAX call goes through.
 """
 
 from __future__ import annotations
@@ -29,12 +30,16 @@ REFUSED: dict[str, dict[str, int]] = {
 }
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 CLONE = {"x86_64": 56, "aarch64": 220}
+MMAP = {"x86_64": 9, "aarch64": 222}
+SOCKETS = {"x86_64": (41, 53), "aarch64": (198, 199)}   # socket, socketpair
+FAMILIES = (1, 2, 10)        # AF_UNIX, AF_INET, AF_INET6; others, such as AF_VSOCK, know no network namespace
+SHARED, ANONYMOUS = 0x01, 0x20   # of mmap: both together are memory that its makers can let go of and keep
 CLONE3 = 435
 NAMESPACES = 0x7E020000      # the CLONE_NEW... flags of clone
 X32 = 0x40000000             # calls from here on are another interface of x86_64
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06   # classic BPF
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16                           # offsets in struct seccomp_data
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 40   # offsets in struct seccomp_data
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 
 
@@ -49,10 +54,21 @@ def program(machine: str = "") -> bytes:
         (_LOAD, "", "", _ARCHITECTURE), (_EQUAL, "", "kill", AUDIT[machine]), (_LOAD, "", "", _NUMBER),
         (_AT_LEAST, "absent", "", X32), (_EQUAL, "absent", "", CLONE3),  # absent: glibc then takes clone
         *((_EQUAL, "refuse", "", number) for number in refused),
-        (_EQUAL, "", "allow", CLONE[machine]), (_LOAD, "", "", _FIRST_ARGUMENT), (_ANY_BIT, "refuse", "allow", NAMESPACES),
+        (_EQUAL, "clone", "", CLONE[machine]), (_EQUAL, "map", "", MMAP[machine]),
+        (_EQUAL, "socket", "", SOCKETS[machine][0]), (_EQUAL, "socket", "allow", SOCKETS[machine][1]),
     ]
+    parts: dict[str, list[tuple[int, str, str, int]]] = {
+        "clone": [(_LOAD, "", "", _FIRST_ARGUMENT), (_ANY_BIT, "refuse", "allow", NAMESPACES)],
+        "map": [(_LOAD, "", "", _FOURTH_ARGUMENT), (_ANY_BIT, "", "allow", ANONYMOUS), (_ANY_BIT, "refuse", "allow", SHARED)],
+        "socket": [(_LOAD, "", "", _FIRST_ARGUMENT), *((_EQUAL, "allow", "", family) for family in FAMILIES[:-1]),
+                   (_EQUAL, "allow", "refuse", FAMILIES[-1])],
+    }
+    places = {}
+    for name, part in parts.items():
+        places[name] = len(lines)
+        lines += part
     ends = {"allow": _ALLOW, "refuse": _ERROR | errno.EPERM, "absent": _ERROR | errno.ENOSYS, "kill": _KILL}
-    places = {name: len(lines) + n for n, name in enumerate(ends)}
+    places |= {name: len(lines) + n for n, name in enumerate(ends)}
     made = b""
     for here, (code, yes, no, operand) in enumerate(lines):
         true, false = (places[name] - here - 1 if name else 0 for name in (yes, no))

@@ -14,10 +14,12 @@ from typing import Any
 
 from coursework.kit.items import Item
 from coursework.kit.release import item_of, nbgrader_of
+from coursework.kit.wire import crowded
 
 FILE_BYTES = 20 * 2**20
 CELLS = 600
 SOURCE_CHARACTERS = 2_000_000
+ESSAY_CHARACTERS = 40_000
 
 
 class Unreadable(ValueError):
@@ -64,7 +66,11 @@ def read(path: Path) -> list[Cell]:
         if size > FILE_BYTES:
             raise Unreadable(f"the file has {size / 2**20:.0f} MB; expected at most {FILE_BYTES >> 20}. "
                              "Clear the outputs (Kernel, Restart and clear outputs), save and hand in again.")
-        found = json.loads(path.read_bytes().decode("utf-8"))
+        data = path.read_bytes()
+        if crowded(data):
+            raise Unreadable("the file holds too many lists and numbers beside its text. "
+                             "Clear the outputs (Kernel, Restart and clear outputs), save and hand in again.")
+        found = json.loads(data.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, Unreadable):
             raise
@@ -182,6 +188,10 @@ def _take(made: Plan, number: int, cell: Cell, expected: dict[str, Any], places:
                 made.notes.append(f"the locked cell {cell.grade_id} was altered; it was graded as released.")
             source = known["source"]
         if known["cell_type"] == "markdown":
+            if len(source) > ESSAY_CHARACTERS:
+                made.notes.append(f"the text in {cell.grade_id} has {len(source):,} characters; the first "
+                                  f"{ESSAY_CHARACTERS:,} are read.")
+                source = source[:ESSAY_CHARACTERS]
             if about.get("grade") and about.get("solution") and len(places[cell.grade_id]) == 1:
                 made.texts[cell.grade_id] = None if source.strip() == known["source"].strip() or not source.strip() else source
             return

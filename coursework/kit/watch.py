@@ -20,7 +20,7 @@ def resident_mb(first: int) -> float:
         return 0.0
     pages = 0
     for entry in os.listdir("/proc"):
-        if entry.isdigit() and int(entry) >= first:
+        if entry.isdigit():  # any: numbers begin anew when they are used up
             try:
                 if os.readlink(f"/proc/{entry}/ns/pid") == space:
                     pages += int(Path(f"/proc/{entry}/statm").read_text().split()[1])

@@ -16,6 +16,7 @@ DEPTH = 12
 LEAVES = 200_000        # entries of lists and dicts together
 BYTES = 32 * 2**20      # of all arrays together
 TEXT = 100_000          # characters of one string
+PARTS = 1_500_000       # brackets and commas of a JSON text: each may become an object of 200 bytes and more
 DTYPE = re.compile(r"[<>|][biufc](1|2|4|8|16)\Z")
 
 
@@ -32,6 +33,11 @@ class _Budget:
         self.bytes -= data
         if self.leaves < 0 or self.bytes < 0:
             raise WireError(f"the answer is too large; expected at most {LEAVES} entries and {BYTES >> 20} MiB of numbers.")
+
+
+def crowded(data: bytes) -> bool:
+    """Whether a JSON text would grow too large when it is read: a short one can stand for gigabytes of small objects."""
+    return sum(map(data.count, (b"{", b"[", b","))) > PARTS
 
 
 def encode(value: Any) -> Any:
@@ -125,18 +131,18 @@ def cleaned(reply: Any) -> dict[str, Any]:
     """
     if not isinstance(reply, dict):
         raise ValueError("not a reply")
-    made: dict[str, Any] = {"printed": _text(reply.get("printed")), "seconds": _seconds(reply.get("seconds"))}
+    made: dict[str, Any] = {"printed": text(reply.get("printed")), "seconds": _seconds(reply.get("seconds"))}
     if "value" in reply:
         made["value"] = reply["value"]  # for `decode`, which trusts nothing
     if reply.get("error") is not None:
         error = reply["error"] if isinstance(reply["error"], dict) else {}
         where = error.get("where")
-        made["error"] = {"type": _text(error.get("type"), 100), "text": _text(error.get("text"), 2000),
-                         "where": [_text(each, 300) for each in where[:6]] if isinstance(where, list) else []}
+        made["error"] = {"type": text(error.get("type"), 100), "text": text(error.get("text"), 2000),
+                         "where": [text(each, 300) for each in where[:6]] if isinstance(where, list) else []}
     return made
 
 
-def _text(value: Any, most: int = TEXT) -> str:
+def text(value: Any, most: int = TEXT) -> str:
     """A string that can be written to a file: no halves of surrogate pairs."""
     return value[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 

@@ -1,6 +1,6 @@
 """How far right solutions lie from the reference, over many students: where every tolerance comes from.
 
-    python -m coursework.mutants.spread [--students 24] [slug or item id ...]
+    python -m coursework.mutants.spread [--students 24] [--bets] [slug or item id ...]
 
 For each auto-graded item, for each of so many drawn students, every right solution of its suite answers the hidden
 inputs; then once more with all numbers that it is given in single precision. Three figures come out:
@@ -8,6 +8,9 @@ inputs; then once more with all numbers that it is given in single precision. Th
 - differ: the largest difference from the reference, as a share of the reference's largest entry for that student;
 - inside: the smallest factor by which a difference may grow before the item's own `compare` takes points away;
 - single: the share of students for whom the first right solution in single precision still gets full points.
+
+With `--bets` it measures instead, for each prediction, the result over so many students: its mean and its standard
+deviation, which is the item's `scale`.
 
 An item's `tolerance` says what was found. A tolerance is sound if `inside` is large, and of use if the mutation test
 (tests/test_coursework_mutants.py) shows that no wrong solution fits into it.
@@ -82,6 +85,22 @@ def measure(course: Course, slug: str, item: Item, students: int = STUDENTS) -> 
         scores = [scoring.compared(item, *each) for each in zip(low, expected, [variant] * len(low), probes, strict=False)]
         single += bool(scores) and scoring.together(item, scores).share >= 1
     return Spread(item.id, students, inputs, len(suite.right), differ, inside, single / students, tuple(failed))
+
+
+def results(item: Item, students: int = STUDENTS) -> np.ndarray:
+    """A prediction's results over so many drawn students, in the result's own unit."""
+    drawn = (variants.draw(item, mutation.SECRET, "spread", f"student {k}") for k in range(students))
+    return np.array([float(item.reference(variant)) for variant in drawn])
+
+
+def _bets(course: Course, names: set[str], students: int) -> None:
+    """Print what `scale` each prediction's results give, beside the one that it has."""
+    for slug in course.slugs():
+        for item in course.items(slug):
+            if item.kind == "prediction" and (not names or {slug, item.id} & names):
+                found = results(item, students)
+                print(f"{item.id}: {students} students, results from {found.min():.4g} to {found.max():.4g}, "
+                      f"mean {found.mean():.4g}, standard deviation {found.std(ddof=1):.4g}; scale={item.scale:g}", flush=True)
 
 
 def _answers(slug: str, item: Item, code: str, everything: dict, probes: list[tuple], dtype: Any = None) -> list[Any]:
@@ -185,8 +204,12 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("names", nargs="*", help="assignments (04-initialization) or items (initialization/signal)")
     options.add_argument("--students", type=int, default=STUDENTS)
+    options.add_argument("--bets", action="store_true", help="the scales of the predictions instead")
     given = options.parse_args()
     course, bad = courses.load(), 0
+    if given.bets:
+        _bets(course, set(given.names), given.students)
+        return 0
     path = courses.ROOT.parent / "_build" / "coursework" / "spread.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for slug, item in mutation.cases(course):

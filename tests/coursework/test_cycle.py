@@ -150,7 +150,7 @@ def test_essays_are_graded_by_a_reader_and_stay_graded(out: Path) -> None:
 
 
 def test_the_readers_notebooks_hold_no_markup_of_a_students(out: Path) -> None:
-    assert readers.harmless("a < b <img src=x onerror=1> [x](javascript:1)") == "a < b &lt;img src=x onerror=1> [x](#1)"
+    assert readers.harmless("a < b <img src=x onerror=1> [x](data:1)") == "a < b &lt;img src=x onerror=1> [x] (data:1)"
     made = json.loads((out / "autograded" / "right0" / SLUG / f"{SLUG}.ipynb").read_text(encoding="utf-8"))
     assert {o["output_type"] for c in made["cells"] for o in c.get("outputs", [])} <= {"stream"}
 

@@ -22,5 +22,6 @@ ITEMS = [
          reference=lambda variant: float(np.linalg.norm(np.asarray(variant["matrix"]), 2)), compare=close(1e-6),
          tolerance="rounding only", seconds=5),
     Item("demo/heads", 10, "prediction", "", lambda rng: {"seed": int(rng.integers(1, 1000))},
-         reference=lambda variant: float(np.random.default_rng(variant["seed"]).integers(0, 2, 100).sum())),
+         reference=lambda variant: float(np.random.default_rng(variant["seed"]).integers(0, 2, 100).sum()),
+         scale=5),  # of 100 coins
 ]
