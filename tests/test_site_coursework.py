@@ -76,8 +76,12 @@ def test_the_schedules_hand_out_what_exists():
     for title, least in (("Six weeks", 6), ("Ten weeks", 9), ("Fourteen weeks", 11)):
         week = text.partition(f"## {title}")[2].partition("\n## ")[0]
         assert len(re.findall(r"(?m)^\| \d+ \|", week)) == {6: 6, 9: 10, 11: 14}[least]
-        due = [slug for row in re.findall(r"(?m)^\| \d+ \|.*$", week) for slug in re.findall(r"`([\w-]+)`", row)]
+        rows = [row.strip("| ").split("|") for row in re.findall(r"(?m)^\| \d+ \|.*$", week)]
+        due = [slug for row in rows for slug in re.findall(r"`([\w-]+)`", row[-1])]
         assert len(due) == len(set(due)) == least
+        for slug in ("90-replication", "91-debate"):  # long work is in the students' hands weeks before
+            given = next(k for k, row in enumerate(rows) if f"hand out `{slug}`" in row[1])
+            assert given < next(k for k, row in enumerate(rows) if f"`{slug}`" in row[-1])
 
 
 def test_rubrics_add_up():
