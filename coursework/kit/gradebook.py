@@ -60,8 +60,13 @@ def penalty_share(course: Course, days: int) -> float:
 @contextmanager
 def opened(out: Path) -> Iterator[Any]:
     """nbgrader's Gradebook on out/gradebook.db."""
-    from nbgrader.api import Gradebook
+    import warnings
 
+    from nbgrader.api import Gradebook
+    from sqlalchemy.exc import SAWarning
+
+    # nbgrader's own order of adding a submission; nothing is lost, and a teacher can do nothing about it.
+    warnings.filterwarnings("ignore", r"Object of type <Submitted\w+> not in session", SAWarning)
     out.mkdir(parents=True, exist_ok=True)
     beside = str(Path(sys.executable).parent)  # a new database is stamped by `alembic`, which need not be on the path
     if beside not in os.environ.get("PATH", "").split(os.pathsep):
@@ -83,6 +88,7 @@ def sync(course: Course, out: Path, slugs: list[str], people: list[Student], sec
                                           email=student.get("email") or None)
         for slug in slugs:
             _structure(book, course, slug)
+            (out / "source" / slug).mkdir(parents=True, exist_ok=True)  # the formgrader lists what has a folder there
             for student, result in results(out, slug).items():
                 if student not in known:
                     continue

@@ -212,6 +212,17 @@ def mark(out: Path, name: str, points: float) -> None:
         book.db.commit()
 
 
+def test_the_formgrader_lists_the_assignment_and_those_who_handed_in(out: Path) -> None:
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config
+
+    settings = Config()
+    settings.CourseDirectory.root, settings.Exchange.root = str(out), str(out / "nobody-exchanges")
+    api = NbGraderAPI(config=settings)
+    assert [a["name"] for a in api.get_assignments()] == [SLUG]
+    assert len(api.get_notebook_submissions(SLUG, SLUG)) > 20
+
+
 def test_a_mark_stays_with_its_text_and_is_flagged_when_the_text_changes(out: Path) -> None:
     name = "right3"
     mark(out, name, 30)
