@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -60,6 +61,15 @@ def test_every_internal_address_resolves(built, html):
 
 def test_no_page_holds_code_of_its_own(built, html):
     assert not read(built / html).inline
+
+
+def test_the_theme_is_chosen_before_the_first_paint(built, html):
+    """The theme's one eager script decides by the reader's preference, and leaves nothing to a later one."""
+    text = (built / html).read_text(encoding="utf-8")
+    eager = re.findall(r'<script data-cfasync="false" src="([^"?]+)', text)
+    assert eager
+    code = "".join(((built / html).parent / path).read_text(encoding="utf-8") for path in eager)
+    assert "prefers-color-scheme: dark" in code and 'getItem("theme") || "auto"' not in code
 
 
 def test_downloads_can_be_read(built, pages):
