@@ -36,10 +36,10 @@ book: $(READY) ## execute the chapters and build the site in _build/html
 	@scripts/book.sh $(BIN) $(SITE)
 
 pdf: book ## the whole book as _build/paper/explorers-and-settlers.pdf (wants Chromium; CHROMIUM= names it)
-	@echo "Setting the PDF (two passes; a minute or three) ..." && $(BIN)/python scripts/paper.py pdf
+	@echo "Setting the PDF (two passes; a minute or three) ..." && $(BIN)/python -m press.paper pdf
 
 epub: book ## the same as an EPUB 3 (wants Chromium for its formulas)
-	@echo "Making the EPUB ..." && $(BIN)/python scripts/paper.py epub
+	@echo "Making the EPUB ..." && $(BIN)/python -m press.paper epub
 
 test: $(READY) ## unit tests, and every chapter at smoke scale
 	@mkdir -p _build/notebooks

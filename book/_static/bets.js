@@ -1,5 +1,5 @@
 /* Bets before the verdicts: the form on a claim's card, the bet on the verdict's axis, and the switch that covers
-   verdicts until a bet is made. The cards bring their numbers as data (book/_ext/alchemy_book/bets.py); the bets are
+   verdicts until a bet is made. The cards bring their numbers as data (code/press/bets.py); the bets are
    kept by bets-store.js. Without scripts nothing of this shows, and the page is complete. */
 (() => {
   "use strict";

@@ -1,5 +1,5 @@
 /* The ledger's table: filters, sorting, and a count of the rows that are shown. The table itself stands on the page,
-   complete; its rows carry what the filters read as data (book/_ext/alchemy_book/ledger_page.py). */
+   complete; its rows carry what the filters read as data (code/press/ledger_page.py). */
 (() => {
   "use strict";
   const table = document.querySelector("table.ledger-table");
