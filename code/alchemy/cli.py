@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alchemy import claims, records, replications
+from alchemy import claims, manifests, project, records, replications
 from alchemy import scale as scales
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -223,15 +223,28 @@ def notebooks(out: Annotated[Path, typer.Option(help="Folder for the .ipynb file
         raise typer.BadParameter("jupytext is not installed here; `pip install -r requirements.txt` brings it.") from None
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted((records.root() / "chapters").glob("[0-9][0-9]-*.md")):
-        jupytext.write(jupytext.read(path), out / f"{path.stem}.ipynb")
+        text = manifests.with_head(path.read_text(encoding="utf-8"), path.stem)
+        jupytext.write(jupytext.reads(text, fmt="md:myst"), out / f"{path.stem}.ipynb")
         typer.echo(out / f"{path.stem}.ipynb")
+
+
+@app.command()
+def manifest(check: Annotated[bool, typer.Option(help="Write nothing; fail where a file is not current.")] = False) -> None:
+    """Write the contents and the tables of chapters from the chapters' manifests."""
+    found = manifests.stale()
+    for path, text in found.items():
+        typer.echo(f"{path.relative_to(project.root())} {'is not current; run `alchemy manifest`' if check else 'written'}")
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    if check and found:
+        raise typer.Exit(1)
 
 
 def main() -> None:
     """The command; the laboratory's own errors are told in a line, others with their traceback."""
     try:
         app()
-    except (claims.ClaimError, records.RecordError, scales.ScaleError) as error:
+    except (claims.ClaimError, project.ProjectError, records.RecordError, scales.ScaleError) as error:
         typer.secho(f"alchemy: {error}", fg="red", err=True)
         sys.exit(2)
 

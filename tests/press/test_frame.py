@@ -15,10 +15,12 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from alchemy import manifests, project
 from press import cite, firstcell, fronts, landing, meta, pages, prerequisites, sides, social, timeline
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]-*.md"))
+WRITTEN = [m for m in project.manifests() if m.written]
 
 
 class Env(SimpleNamespace):
@@ -32,7 +34,7 @@ def application(**config: str) -> Any:
     names = ["book/intro", *prerequisites.parts(ROOT)]
     builder = SimpleNamespace(get_relative_uri=lambda here, there: f"../{there}.html", get_target_uri=lambda name: f"{name}.html")
     settings = SimpleNamespace(**({"alchemy_site_url": "", "alchemy_repository": "", "root_doc": "book/intro"} | config))
-    return SimpleNamespace(srcdir=str(ROOT), env=Env(found_docs=set(names)), builder=builder, config=settings)
+    return SimpleNamespace(srcdir=str(ROOT), env=Env(srcdir=str(ROOT), found_docs=set(names)), builder=builder, config=settings)
 
 
 def claims(*rows: tuple[str, str, str | None]) -> dict[str, Any]:
@@ -41,13 +43,11 @@ def claims(*rows: tuple[str, str, str | None]) -> dict[str, Any]:
 
 
 def test_the_head_of_a_page() -> None:
-    front = fronts.parse("---\na: b\n---\n\n# 07 · A *title*\n\n**The question.** What is {cite}`a2020b` it, with `x`?\n\n"
-                         "- *Prerequisites*: sums; {doc}`the method </book/method>`.\n")
-    assert front == fronts.Front("07 · A title", "What is it, with x?", "sums; {doc}`the method </book/method>`.",
-                                 "What is it, with x?")
-    assert fronts.number_and_name(front.title) == ("7", "A title")
+    front = fronts.parse("---\na: b\n---\n\n# A *title*\n\nWhat is {cite}`a2020b` it, with `x`?\n")
+    assert front == fronts.Front("A title", "What is it, with x?")
     assert fronts.parse("---\ndescription: Said.\n---\n# T\n\nFirst.").description == "Said."
     assert fronts.parse("# T\n\n:::{note}\nno\n:::\n\nFirst\nparagraph.\n\nSecond.").description == "First paragraph."
+    assert (front.title, fronts.Front("T", "", "7").title) == ("A title", "07 · T")
 
 
 @pytest.mark.parametrize("text", [
@@ -58,40 +58,50 @@ def test_descriptions_are_cut_between_words(text: str) -> None:
     assert short.endswith(("word …", "here."))
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
-def test_every_chapter_says_what_it_asks_and_assumes(path: Path) -> None:
-    front = fronts.parse(path.read_text(encoding="utf-8"))
-    assert re.fullmatch(r"\d\d · .+", front.title)
-    assert front.question.endswith("?") or "?" in front.question
+@pytest.mark.parametrize("manifest", WRITTEN, ids=lambda m: m.slug)
+def test_a_chapter_is_described_by_its_manifest(manifest: project.Manifest) -> None:
+    front = fronts.front(application().env, f"chapters/{manifest.slug}")
+    assert front.title == manifests.heading(manifest)
+    assert front.number == str(manifest.number)
     assert 40 < len(front.description) <= fronts.LONGEST + 2
     assert not re.search(r"[{}`*]", front.description)
-    assert front.prerequisites
 
 
-def test_a_prerequisite_is_assumed_or_offered() -> None:
-    line = ("sums; {doc}`the method </book/method>`; of {doc}`chapter 4 <04-initialization>` one idea (it is recalled here). "
-            "{doc}`The edge </chapters/08-edge-of-stability>` is a neighbour, not needed.")
-    assert fronts.prerequisite_links("chapters/05-lstm", line) == {
-        "book/method": True, "chapters/04-initialization": False, "chapters/08-edge-of-stability": False}
+def test_the_block_under_a_title_comes_from_the_manifest_before_the_page_is_parsed() -> None:
+    app, noted = application(), []
+    app.env.note_dependency = noted.append
+    source = [project.page("05-lstm").read_text(encoding="utf-8")]
+    fronts.add_head(app, "chapters/05-lstm", source)
+    assert source == [manifests.with_head(project.page("05-lstm").read_text(encoding="utf-8"), "05-lstm")]
+    assert {Path(path).parent.name for path in noted} == {"05-lstm", "04-initialization"}  # whose title it shows
+    source = [(ROOT / "book" / "method.md").read_text(encoding="utf-8")]
+    fronts.add_head(app, "book/method", source)
+    assert source == [(ROOT / "book" / "method.md").read_text(encoding="utf-8")]
 
 
-def test_the_map_shows_every_chapter_and_every_link_of_the_prerequisite_lines() -> None:
+def test_the_map_shows_every_chapter_and_every_prerequisite_of_the_manifests() -> None:
     app = application()
     nodes = prerequisites.chart(app)
-    toc = [name for name in prerequisites.parts(ROOT) if name.startswith("chapters/")]
-    assert [node.docname for node in nodes if node.docname in toc] == toc
-    for path in CHAPTERS:
-        line = next(row for row in path.read_text(encoding="utf-8").splitlines() if row.startswith("- *Prerequisites*"))
-        node = next(node for node in nodes if node.docname == f"chapters/{path.stem}")
-        assert len(node.needs) == line.count("{doc}"), f"{path.stem}: a prerequisite leads to a page outside the contents"
+    assert [node.manifest for node in nodes if node.manifest] == WRITTEN
+    for node in nodes:
+        if node.manifest:
+            assert node.needs == {**{manifests.docname(to): True for to in node.manifest.requires},
+                                  **{manifests.docname(to): False for to in node.manifest.helps}}
     html, text = prerequisites.render(app, "book/intro")
     svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", html)[0])
     assert [link.get("href") for link in svg.iter("a")] == [f"../{node.docname}.html" for node in nodes]
-    arrows = [path for path in svg.iter("path") if "arc" in path.get("class", "")]
-    bases = {node.docname for node in nodes} - set(toc)
-    assert len(arrows) == sum(to not in bases for node in nodes for to in node.needs) > 0
-    assert html.count("<li>") == len(toc) == len(text.splitlines())
-    assert "{doc}" not in html
+    arcs = [path.get("class") for path in svg.iter("path") if "arc" in path.get("class", "")]
+    between = [hard for node in nodes for to, hard in node.needs.items() if to.startswith("chapters/")]
+    assert arcs.count("arc") == sum(between)
+    assert arcs.count("arc offered") == len(between) - sum(between) > 0
+    assert html.count("<li>") == len(WRITTEN) == len(text.splitlines())
+    assert 'href="../chapters/08-edge-of-stability.html">08 · At the edge of stability</a>.</li>' in html
+
+
+def test_what_a_reader_should_know_is_escaped() -> None:
+    manifest = project.Manifest(slug="07-adam", title="T", part="P", background="that $a < b$ & `c`")
+    node = prerequisites.Node("chapters/07-adam", fronts.Front("T", "", "7"), "P", {}, manifest)
+    assert prerequisites.listing([node], {})[0][1] == "that a &lt; b &amp; c."
 
 
 def test_the_score_counts_words_by_side() -> None:
