@@ -50,7 +50,8 @@ def answer(
     known = [s.key for s in STATEMENTS]
     for key, value in answers.items():
         if key not in known:
-            raise SurveyError(f"no statement is called {key!r}; expected one of {', '.join(known) or f'none, for no chapters are at {project.root()}'}.")
+            there = ", ".join(known) or f"none, for no chapters are at {project.root()}"
+            raise SurveyError(f"no statement is called {key!r}; expected one of {there}.")
         if not 0 <= value <= 1:
             raise SurveyError(f"the answer to {key!r} is {value!r}; expected a probability from 0 to 1, such as 0.7.")
     rounds = load(path)

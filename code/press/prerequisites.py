@@ -42,8 +42,9 @@ def chart(app: Sphinx) -> list[Node]:
     for name, part in order.items():
         found = fronts.manifest(env, name)
         if found is not None and name in env.found_docs:
-            needs = {manifests.docname(to): hard for pages, hard in ((found.requires, True), (found.helps, False)) for to in pages}
-            nodes.append(Node(name, fronts.front(env, name), part, {to: needs[to] for to in needs if to in order}, found))
+            needs = dict.fromkeys(map(manifests.docname, found.helps), False)
+            needs |= dict.fromkeys(map(manifests.docname, found.requires), True)
+            nodes.append(Node(name, fronts.front(env, name), part, {to: needs[to] for to in order if to in needs}, found))
     asked = {to for node in nodes for to in node.needs} - {node.docname for node in nodes}
     first = [Node(name, fronts.front(env, name), "Before any chapter", {}) for name in order if name in asked]
     return [*first, *nodes]

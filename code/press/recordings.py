@@ -10,6 +10,7 @@ its fingerprint with the sources of today.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -51,9 +52,10 @@ def write(recorder: Path, results: Results) -> Path:
 
 
 def main(chapters: list[str]) -> None:
-    """Record anew for these chapters."""
-    from alchemy import run  # late: only what runs chapters needs it
+    """Record anew for these chapters, at laptop scale on seed 0, as the book is."""
+    from alchemy import run  # late: only this needs what runs chapters
 
+    os.environ.update(ALCHEMY_SCALE="laptop", ALCHEMY_SEED="0")
     for slug in map(project.find, chapters):
         for recorder in recorders(project.folder(slug)):
             print(f"{write(recorder, lambda: run.results(scale=scale.current(), seed=scale.seed()))} written")

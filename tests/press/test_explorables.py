@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import re
@@ -139,6 +140,17 @@ def test_one_layer_is_gradient_flow_on_one_matrix(spec):
     strengths = np.diag(U.T @ W @ V)
     at = [r["u"] for r in sorted(rows, key=lambda r: -r["s"]) if r["t"] == pytest.approx(1.0, rel=1e-6)]
     assert at == pytest.approx(strengths, rel=1e-3)
+
+
+def test_sharpness_is_recorded_as_the_page_runs():
+    recorder = project.load(PATHS["edge-of-stability"].with_name("record.py"))
+    cells = "\n".join(project.code_cells(project.page("08-edge-of-stability").read_text(encoding="utf-8")))
+    calls = [node for node in ast.walk(ast.parse(cells)) if isinstance(node, ast.Call)]
+    (laptop,) = (k.value for call in calls if ast.unparse(call.func) == "chapter.choose" for k in call.keywords if k.arg == "laptop")
+    page = {k.arg: ast.literal_eval(k.value) for k in laptop.keywords}
+    assert {name: page[name] for name in recorder.SETTINGS} == recorder.SETTINGS
+    assert set(page["etas"]) | set(page["wild"]) < set(recorder.ETAS)
+    assert f'"{recorder.STREAM}"' in cells
 
 
 def test_sharpness_shows_its_record_and_meets_the_line(spec):
