@@ -1,11 +1,9 @@
-"""The site's frame: heads of pages, score, map, timeline, sides, citations, tags, and the first cell of a notebook."""
+"""The site's frame: heads of pages, score, map, timeline, sides, citations, and tags."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -16,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from alchemy import manifests, project
-from press import cite, firstcell, fronts, landing, meta, pages, prerequisites, sides, social, timeline
+from press import cite, fronts, landing, meta, prerequisites, sides, social, timeline
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]-*.md"))
@@ -209,115 +207,3 @@ def test_social_cards_are_small_and_of_their_size(tmp_path: Path) -> None:
         assert image.size == social.SIZE
     assert path.stat().st_size < 60_000
     assert social.mark(48).size == (48, 48)
-
-
-def notebook(code: str) -> dict[str, Any]:
-    return {"cells": [{"cell_type": "markdown", "source": "# T"}, {"cell_type": "code", "source": code}], "nbformat": 4}
-
-
-# A place without the laboratory: only the standard library, and a pip that writes down what it is asked for.
-ABSENT = """
-import json, subprocess, sys, importlib.util
-real, asked = importlib.util.find_spec, []
-there = set({there})
-importlib.util.find_spec = lambda name, *a: object() if name in there else None
-subprocess.check_call = lambda command: asked.append(command[2:])
-try:
-    exec(open("cell.py").read())
-except ModuleNotFoundError as error:
-    print(json.dumps([asked, str(error)]))
-else:
-    print(json.dumps([asked, ""]))
-"""
-
-
-def first_cell(folder: Path, code: str, repository: str, there: set[str]) -> tuple[list[list[str]], str]:
-    """What the first cell asks of pip in a fresh interpreter where only `there` can be imported, and its complaint."""
-    cell = pages.with_setup(notebook(code), repository, ROOT)["cells"][0]["source"]
-    (folder / "cell.py").write_text(cell, encoding="utf-8")
-    done = subprocess.run([sys.executable, "-I", "-c", ABSENT.format(there=sorted(there))], cwd=folder, capture_output=True,
-                          text=True, check=True)
-    return tuple(json.loads(done.stdout))
-
-
-def test_a_downloaded_notebook_has_no_stderr() -> None:
-    noise = {"output_type": "stream", "name": "stderr", "text": "a path of this machine"}
-    kept = {"output_type": "stream", "name": "stdout", "text": "1"}
-    book = {"cells": [{"cell_type": "code", "source": "print(1)", "outputs": [noise, kept]}]}
-    assert pages.with_setup(book, "", ROOT)["cells"][1]["outputs"] == [kept]
-
-
-CODE = "import json\nimport jax\nfrom sklearn.svm import SVC\nimport alchemy\n%matplotlib inline\n"
-NEEDED = set(firstcell.needs(notebook(CODE), ROOT))
-
-
-def test_the_first_cell_knows_what_the_chapter_and_the_laboratory_import() -> None:
-    found = firstcell.needs(notebook(CODE), ROOT)
-    assert {"jax", "sklearn", "scipy", "matplotlib"} <= set(found)
-    assert "alchemy" not in found
-    assert found["sklearn"].startswith("scikit-learn")
-    rows = firstcell.requirements(ROOT).values()
-    assert set(found.values()) <= set(rows)
-
-
-def test_the_first_cell_does_nothing_where_all_is_there(tmp_path: Path) -> None:
-    for repository in ("", "someone/book"):
-        assert first_cell(tmp_path, CODE, repository, NEEDED | {"alchemy"}) == ([], "")
-
-
-def test_the_first_cell_installs_only_what_is_missing(tmp_path: Path) -> None:
-    asked, complaint = first_cell(tmp_path, CODE, "", (NEEDED | {"alchemy"}) - {"sklearn"})
-    assert (asked, complaint) == ([["pip", "install", "--quiet", firstcell.needs(notebook(CODE), ROOT)["sklearn"]]], "")
-
-
-def test_the_first_cell_brings_the_laboratory_from_a_known_repository(tmp_path: Path) -> None:
-    (rest, laboratory), complaint = first_cell(tmp_path, CODE, "someone/book", set())
-    assert complaint == ""
-    assert laboratory[-1] == "git+https://github.com/someone/book"
-    assert "--no-deps" in laboratory
-    assert set(rest[3:]) == set(firstcell.needs(notebook(CODE), ROOT).values())
-
-
-def test_the_first_cell_says_what_to_install_where_nothing_carries_the_laboratory(tmp_path: Path) -> None:
-    asked, complaint = first_cell(tmp_path, CODE, "", NEEDED)
-    assert asked == []
-    assert "`alchemy`" in complaint
-    assert "pip install PATH/TO/THE/CLONE" in complaint
-
-
-def test_a_notebook_carries_the_laboratory_where_the_repository_is_unknown(tmp_path: Path) -> None:
-    """With the real import machinery, in an empty folder with nothing but the notebook."""
-    book = pages.with_setup(notebook("import json\n"), "", ROOT)
-    (tmp_path / "chapter.ipynb").write_text(json.dumps(book), encoding="utf-8")
-    cell = book["cells"][0]["source"].replace("if missing:", "if False:")
-    asked = "\nprint([find_spec(name).origin for name in ('alchemy', 'alchemy.theory.flows')])"
-    done = subprocess.run([sys.executable, "-I", "-c", cell + asked], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert str(tmp_path / "code" / "alchemy" / "theory" / "flows.py") in done.stdout
-    brought = {path.relative_to(tmp_path / "code").as_posix() for path in (tmp_path / "code").rglob("*") if path.is_file()}
-    theirs = {path.relative_to(ROOT / "code").as_posix() for path in (ROOT / "code").rglob("*.py")}
-    assert theirs <= brought
-    assert "alchemy/data/files/mnist5k.npz" not in brought
-    named = notebook('import alchemy.data as data\ndata.load("mnist5k")\n')
-    assert len("".join(firstcell.laboratory(named, ROOT))) > len("".join(book["metadata"]["laboratory"])) + 1_000_000
-    assert "laboratory" not in pages.with_setup(named, "someone/book", ROOT)["metadata"]
-
-
-def test_the_first_cell_finds_the_laboratory_of_a_checkout(tmp_path: Path) -> None:
-    """With the real import machinery, in a fresh interpreter below a checkout."""
-    (tmp_path / "code" / "alchemy").mkdir(parents=True)
-    (tmp_path / "code" / "alchemy" / "__init__.py").write_text("")
-    (tmp_path / "chapters").mkdir()
-    cell = pages.with_setup(notebook("import json\n"), "", tmp_path)["cells"][0]["source"]
-    done = subprocess.run([sys.executable, "-I", "-c", cell + "\nimport alchemy; print(alchemy.__file__)"],
-                          cwd=tmp_path / "chapters", capture_output=True, text=True, check=True)
-    assert Path(done.stdout.strip()).parent == tmp_path / "code" / "alchemy"
-
-
-def test_the_first_cell_brings_the_files_that_a_chapter_reads(tmp_path: Path) -> None:
-    code = 'found = p / "book" / "timeline.json"\n'
-    first_cell(tmp_path, code, "", NEEDED | {"alchemy"})
-    brought = json.loads((tmp_path / "book" / "timeline.json").read_text(encoding="utf-8"))
-    assert brought == json.loads((ROOT / "book" / "timeline.json").read_text(encoding="utf-8"))
-    (tmp_path / "book" / "timeline.json").write_text("mine")
-    first_cell(tmp_path, code, "", NEEDED | {"alchemy"})
-    assert (tmp_path / "book" / "timeline.json").read_text() == "mine"
