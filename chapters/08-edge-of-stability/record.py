@@ -27,7 +27,8 @@ def record(results: Callable[[], Any]) -> dict[str, Any]:
     out = bench.train(pool, apply, start, [bench.Arm(eta) for eta in ETAS], steps=cfg["steps"])
     arms = []
     for eta, s, loss, gone in zip(ETAS, out["sharpness"], out["loss"], bench.exploded(out), strict=True):
-        low, median, high = np.percentile(s[~gone], [2.5, 50, 97.5], axis=0) if not gone.all() else np.full((3, s.shape[1]), np.nan)
+        none = np.full((3, s.shape[1]), np.nan)
+        low, median, high = none if gone.all() else np.percentile(s[~gone], [2.5, 50, 97.5], axis=0)
         arms.append({"eta": eta, "lost": int(gone.sum()), "low": digits(low), "median": digits(median), "high": digits(high),
                      "loss": digits(loss[0][::2], 3)})
     return SETTINGS | {"every": bench.EVERY, "arms": arms}

@@ -146,7 +146,8 @@ def test_sharpness_is_recorded_as_the_page_runs():
     recorder = project.load(PATHS["edge-of-stability"].with_name("record.py"))
     cells = "\n".join(project.code_cells(project.page("08-edge-of-stability").read_text(encoding="utf-8")))
     calls = [node for node in ast.walk(ast.parse(cells)) if isinstance(node, ast.Call)]
-    (laptop,) = (k.value for call in calls if ast.unparse(call.func) == "chapter.choose" for k in call.keywords if k.arg == "laptop")
+    (choose,) = (call for call in calls if ast.unparse(call.func) == "chapter.choose")
+    (laptop,) = (k.value for k in choose.keywords if k.arg == "laptop")
     page = {k.arg: ast.literal_eval(k.value) for k in laptop.keywords}
     assert {name: page[name] for name in recorder.SETTINGS} == recorder.SETTINGS
     assert set(page["etas"]) | set(page["wild"]) < set(recorder.ETAS)

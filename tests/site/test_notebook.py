@@ -1,7 +1,7 @@
 """A downloaded notebook, alone in an empty folder, runs from its first cell to its last.
 
 Two things are as on a reader's machine: nothing but the notebook is there, and the kernel knows no checkout. The packages are
-this environment's, so that no network is needed; what the first cell asks of pip is the business of tests/press/test_firstcell.py.
+this environment's, so that no network is needed; what the first cell asks of pip is the business of test_firstcell.py.
 """
 
 from __future__ import annotations
