@@ -225,7 +225,7 @@ def of_sources(sources: Iterable[str], folder: Path | None = None, packages: tup
         data = sorted(p for p in LIBRARIES.joinpath(*DATA).glob("*") if p.is_file())
         parts += [part for p in data for part in (p.name, _content(p, p.stat().st_mtime_ns))]
     if folder is not None:
-        named = sorted(n for n in names if re.fullmatch(r"[\w-]+\.[a-z0-9]+", n) and (folder / n).is_file())
+        named = sorted(n for n in names if re.fullmatch(r"[\w-]+\.(?!py$)[a-z0-9]+", n) and (folder / n).is_file())
         parts += [part for n in named for part in (n, _content(folder / n, (folder / n).stat().st_mtime_ns))]
     return digest(*parts)
 
