@@ -54,19 +54,13 @@ def _leave(outcome: runs.Outcome) -> None:
 def run(
     chapters: ChapterNames = None, scale: Scale = None, seed: Seed = None, jobs: Jobs = None, budget: Budget = None,
     force: Force = False,
-    book: Annotated[bool, typer.Option(help="For the site: pages need their executed notebooks, and a page that the "
-                                            "budget leaves out runs at smoke scale.")] = False,
 ) -> None:
     """Run pages side by side, each in a process of its own, and keep what they found in runs/.
 
     A page that has run under the same fingerprint is kept: interrupted, the same command goes on with the missing ones.
     """
     scale, seed = _settle(scale, seed)
-    outcome = runs.execute(_named(chapters, runs.plan(scale, seed)), jobs=jobs, force=force, notebook=book, budget=budget)
-    if book and outcome.skipped:
-        small = runs.plan("smoke", seed)
-        outcome.failed += runs.execute([small[slug] for slug in outcome.skipped], jobs=jobs, notebook=True).failed
-    _leave(outcome)
+    _leave(runs.execute(_named(chapters, runs.plan(scale, seed)), jobs=jobs, force=force, budget=budget))
 
 
 @app.command()
