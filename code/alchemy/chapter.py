@@ -174,6 +174,11 @@ def device() -> str:
     return f"{len(kinds)} {kinds[0]}"
 
 
+def is_open() -> bool:
+    """Whether this process has opened a chapter."""
+    return _current is not None
+
+
 def current() -> Chapter:
     """The chapter this process has open; raises ClaimError if there is none."""
     if _current is None:

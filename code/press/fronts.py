@@ -85,6 +85,12 @@ def front(env: BuildEnvironment, docname: str) -> Front:
     return _read(path, path.stat().st_mtime_ns)
 
 
+def with_head(env: BuildEnvironment, docname: str, source: str) -> str:
+    """A page's source with the block under its title, if it is a chapter."""
+    found = manifest(env, docname)
+    return manifests.with_head(source, found.slug) if found else source
+
+
 def add_head(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put question, minutes and prerequisites under a chapter's title, before the page is parsed."""
     found = manifest(app.env, docname)
@@ -92,7 +98,7 @@ def add_head(app: Sphinx, docname: str, source: list[str]) -> None:
         return
     for slug in (found.slug, *filter(project.SLUG.fullmatch, (*found.requires, *found.helps))):
         app.env.note_dependency(str(project.folder(slug) / "chapter.toml"))
-    source[0] = manifests.with_head(source[0], found.slug)
+    source[0] = with_head(app.env, docname, source[0])
 
 
 def connect(app: Sphinx) -> None:

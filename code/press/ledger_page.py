@@ -17,6 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from alchemy import project
 from bs4 import BeautifulSoup
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -24,7 +25,7 @@ from sphinx.environment import BuildEnvironment
 
 from press import verdicts
 from press.bets import asked, on_the_web, slug_of
-from press.verdicts import LEDGER
+from press.verdicts import is_ledger as on_ledger
 
 FOLDER = "_ledger"
 CAPTION = "The ledger"
@@ -63,7 +64,7 @@ def entries(env: BuildEnvironment) -> list[Entry]:
     """Every claim that the ledger collects, as this build found it, followed by its GPU record's line if it has one."""
     made: list[Entry] = []
     for slug, run in sorted(verdicts.collected(env).items()):
-        record = recorded(slug) if (Path(env.srcdir) / "book" / "records" / f"{slug}.json").is_file() else {}
+        record = recorded(slug) if project.evidence(slug, "gpu.json").is_file() else {}
         for row in run["claims"]:
             made.append(entry(row, slug, "this build", run.get("device", ""), run["scale"], run["seed"]))
             if row["claim"]["id"] in record:
@@ -197,7 +198,7 @@ def twin(soup: BeautifulSoup, row: Any, about: Entry, names: Sequence[str]) -> A
 
 def prepare(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Complete the ledger's table, put the scoreboard above it, and make the place where bets are scored."""
-    if not on_the_web(app) or not LEDGER.fullmatch(docname):
+    if not on_the_web(app) or not on_ledger(docname):
         return
     found = entries(app.env)
     for node in doctree.findall(nodes.raw):
@@ -212,7 +213,7 @@ def prepare(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def load(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Load the ledger's scripts and style on its page."""
-    if doctree is not None and on_the_web(app) and LEDGER.fullmatch(pagename):
+    if doctree is not None and on_the_web(app) and on_ledger(pagename):
         app.add_css_file("ledger.css")
         for script in ("ledger.js", "calibration.js"):
             app.add_js_file(script, defer="defer")
@@ -223,7 +224,7 @@ def publish(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or not on_the_web(app):
         return
     found = entries(app.env)
-    if found and any(map(LEDGER.fullmatch, app.env.found_docs)):
+    if found and any(map(on_ledger, app.env.found_docs)):
         target = Path(app.outdir) / FOLDER
         target.mkdir(parents=True, exist_ok=True)
         (target / "ledger.csv").write_text(csv_text(found), encoding="utf-8")

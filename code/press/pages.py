@@ -10,7 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from press import firstcell
+from press import executed, firstcell
 from press.verdicts import CHAPTER
 
 NOTEBOOKS = "_notebooks"
@@ -55,10 +55,8 @@ def publish(app: Sphinx, exception: Exception | None) -> None:
     target = Path(app.outdir) / NOTEBOOKS
     target.mkdir(parents=True, exist_ok=True)
     for docname in filter(CHAPTER.fullmatch, app.env.found_docs):
-        executed = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
-        source = Path(app.env.doc2path(docname))
-        if executed.is_file():
-            read = json.loads(executed.read_text(encoding="utf-8"))
+        source, read = Path(app.env.doc2path(docname)), executed.notebook(app, docname)
+        if read is not None:
             notebook = with_setup(read, source.stem, app.config.alchemy_repository, Path(app.srcdir))
             text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
             (target / f"{source.stem}.ipynb").write_text(text, encoding="utf-8")
