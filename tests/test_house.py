@@ -14,6 +14,7 @@ from pathlib import Path
 import jupytext
 import pytest
 import yaml
+from alchemy import manifests, project
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
@@ -32,14 +33,17 @@ ROOMS = {
     "tuning": set(),
     "curvature": set(),
     "theory": set(),
-    "survey": set(),
+    "survey": {"project"},
+    "project": set(),
+    "fingerprint": {"project"},
+    "manifests": {"project"},
     "assignment": set(),
     "records": {"claims", "stats"},
     "replications": {"claims", "records"},
     "chapter": {"scale", "claims", "records"},
     "figures": {"claims", "stats", "chapter"},
     "execute": {"scale", "claims", "records", "chapter"},
-    "cli": {"scale", "claims", "records", "replications", "chapter", "execute", "data", "stats"},
+    "cli": {"scale", "claims", "records", "replications", "project", "manifests", "chapter", "execute", "data", "stats"},
     None: {"chapter", "claims"},
 }
 
@@ -135,8 +139,11 @@ def test_anatomy(page: Page) -> None:
     assert seconds[0] == "The quarrel"
     assert seconds[-4:] == ["Verdict", "Exercises", "Open question", "Further reading"]
     assert ("###", "What would change each side's mind") in headings
+    assert headings[0][1] == manifests.heading(project.manifest(page.slug)), "the title is the manifest's"
     before = page.prose.partition("## The quarrel")[0].lower()
-    assert [word for word in ("you will be able to", "minutes", "prerequisites") if word not in before] == []
+    assert "you will be able to" in before
+    typed = [word for word in ("the question.", "*minutes*", "*prerequisites*") if word in before]
+    assert typed == [], "these stand in chapter.toml, and are put under the title"
 
 
 @every_page

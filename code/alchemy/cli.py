@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alchemy import claims, evidence, project, records
+from alchemy import claims, evidence, manifests, project, records
 from alchemy import run as runs
 from alchemy import scale as scales
 
@@ -189,8 +189,21 @@ def notebooks(out: Annotated[Path, typer.Option(help="Folder for the .ipynb file
         raise typer.BadParameter("jupytext is not installed here; `pip install -r requirements.txt` brings it.") from None
     out.mkdir(parents=True, exist_ok=True)
     for slug in project.slugs():
-        jupytext.write(jupytext.read(project.page(slug)), out / f"{slug}.ipynb")
+        text = manifests.with_head(project.page(slug).read_text(encoding="utf-8"), slug)
+        jupytext.write(jupytext.reads(text, fmt="md:myst"), out / f"{slug}.ipynb")
         typer.echo(out / f"{slug}.ipynb")
+
+
+@app.command()
+def manifest(check: Annotated[bool, typer.Option(help="Write nothing; fail where a file is not current.")] = False) -> None:
+    """Write the contents and the tables of chapters from the chapters' manifests."""
+    found = manifests.stale()
+    for path, text in found.items():
+        typer.echo(f"{path.relative_to(project.root())} {'is not current; run `alchemy manifest`' if check else 'written'}")
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    if check and found:
+        raise typer.Exit(1)
 
 
 ERRORS = (claims.ClaimError, evidence.EvidenceError, project.ProjectError, records.RecordError, scales.ScaleError)
