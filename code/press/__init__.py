@@ -8,7 +8,7 @@
     bets       the cards' numbers as data for the reader's bets, which stay in the browser
     ledger_page  the ledger's table with filters, its scoreboard, and its rows as files
     explorables  the figures that a reader can move
-    paper      the PDF and the EPUB where they were made, offered on the site
+    offer      the PDF and the EPUB where they were made, offered on the site
     coursework   minutes and points of the assignments, from their sources
     progress   one line a chapter while the book is built
     hygiene    the written pages without inline scripts, with sized images; assets cut down to what is used
@@ -30,9 +30,9 @@ from press import (
     hygiene,
     inputs,
     ledger_page,
+    offer,
     outputs,
     pages,
-    paper,
     progress,
     verdicts,
 )
@@ -51,7 +51,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     ledger_page.connect(app)
     hygiene.connect(app)
     explorables.connect(app)
-    paper.connect(app)
+    offer.connect(app)
     coursework.connect(app)
     progress.connect(app)  # after the verdicts, which know the device
     return {"version": "0.1.0", "env_version": 2, "parallel_read_safe": False, "parallel_write_safe": True}
