@@ -49,10 +49,10 @@ epub: book ## the same as an EPUB 3 (wants Chromium for its formulas)
 test: $(READY) ## unit tests, and every chapter at smoke scale
 	@mkdir -p _build/notebooks
 	@ALCHEMY_SCALE=smoke JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} $(BIN)/python -m pytest tests _build/notebooks --ignore=tests/site \
-	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $(JOBS) --dist loadscope --durations=10
+	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $(JOBS) --dist loadscope
 
 test-site: $(READY) ## the built site in a real browser; SITE=folder (skips with the reason where there is none)
-	@ALCHEMY_SCALE=smoke SITE="$(SITE)" $(BIN)/python -m pytest tests/site tests/coursework/test_published.py -n $(JOBS) --dist worksteal --durations=10
+	@ALCHEMY_SCALE=smoke SITE="$(SITE)" $(BIN)/python -m pytest tests/site tests/coursework/test_published.py -n $(JOBS) --dist worksteal
 
 lint: $(READY) ## ruff's rules and its format, over the whole tree
 	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
