@@ -76,6 +76,19 @@ def test_no_target_starts_a_script_of_an_environment() -> None:
     assert calls and {call for call in calls if not call.endswith(": python")} == set()
 
 
+@pytest.mark.parametrize(("form", "asks"), [
+    ("claim-broken", {"claim", "scale", "seed", "printed", "found"}),
+    ("new-claim", {"says", "who", "measure", "region", "seeds", "refuted", "controls"}),
+])
+def test_issue_forms_ask_for_what_can_be_checked(form: str, asks: set[str]) -> None:
+    read = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / f"{form}.yml").read_text(encoding="utf-8"))
+    assert read["name"] and read["description"]
+    fields = [row for row in read["body"] if row["type"] != "markdown"]
+    assert {row["type"] for row in fields} <= {"input", "textarea", "dropdown"}
+    assert [row["id"] for row in fields if not row["validations"]["required"] or not row["attributes"]["label"]] == []
+    assert {row["id"] for row in fields} == asks and len(fields) == len(asks)
+
+
 def test_notebooks_go_where_they_are_asked_to(house: Path) -> None:
     done = make(house, "notebooks", "OUT=x y")
     assert done.returncode == 0, done.stderr
