@@ -33,9 +33,16 @@ chapter.finish()
 ```
 """
 MANIFEST = 'title = "Mini"\npart = "I. Small"\nquestion = "Does it run?"\n'
-TOC = "format: jb-book\nroot: book/intro\nparts:\n  - caption: I. Small\n    chapters: [{file: chapters/01-mini}, {file: book/end}]\n"
-FILES = ("Makefile", "pyproject.toml", "requirements.txt", "requirements.lock", "README.md", "LICENSE", "CITATION.cff",
-         "_config.yml", ".gitattributes", ".gitignore", "code", "scripts", ".ci", "book/_static")
+TOC = """format: jb-book
+root: book/intro
+parts:
+  - caption: I. Small
+    chapters: [{file: chapters/01-mini}, {file: book/end}]
+"""
+FILES = (
+    "Makefile pyproject.toml requirements.txt requirements.lock README.md LICENSE CITATION.cff _config.yml .gitattributes "
+    ".gitignore code scripts .ci book/_static"
+).split()
 SITE = {
     "book/intro": """<section id="i"><h1>Small</h1><p>See <a href="../chapters/01-mini.html#s">below</a>.</p>
 <!-- paper:begin --><!-- paper:end --></section>""",
@@ -69,8 +76,14 @@ def build(parent: Path) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         else:
             shutil.copy(source, target)
-    for name, text in {"_toc.yml": TOC, "book/intro.md": "# Small\n", "book/end.md": "# End\n", "book/references.bib": "",
-                       "chapters/01-mini.md": CHAPTER, "chapters/01-mini/chapter.toml": MANIFEST}.items():
+    for name, text in {
+        "_toc.yml": TOC,
+        "book/intro.md": "# Small\n",
+        "book/end.md": "# End\n",
+        "book/references.bib": "",
+        "chapters/01-mini.md": CHAPTER,
+        "chapters/01-mini/chapter.toml": MANIFEST,
+    }.items():
         (house / name).parent.mkdir(parents=True, exist_ok=True)
         (house / name).write_text(text, encoding="utf-8")
     script(house / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"\n')
@@ -84,11 +97,15 @@ def site(house: Path) -> Path:
     for name, body in SITE.items():
         page = built / f"{name}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text('<html><head><meta charset="utf-8"><link rel="stylesheet" href="../_static/alchemy.css"></head><body>'
-                        f'<article class="bd-article">{body}</article></body></html>', encoding="utf-8")
+        page.write_text(
+            '<html><head><meta charset="utf-8"><link rel="stylesheet" href="../_static/alchemy.css"></head><body>'
+            f'<article class="bd-article">{body}</article></body></html>',
+            encoding="utf-8",
+        )
     (built / "_images").mkdir(exist_ok=True)
     (built / "_images" / "a.svg").write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90"><rect width="90" height="90"/></svg>', encoding="utf-8")
+        '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90"><rect width="90" height="90"/></svg>', encoding="utf-8"
+    )
     shutil.copytree(house / "book" / "_static", built / "_static", dirs_exist_ok=True)
     (built / "_static" / "pygments.css").write_text("", encoding="utf-8")
     return built
@@ -96,5 +113,12 @@ def site(house: Path) -> Path:
 
 def make(house: Path, *arguments: str, timeout: int = 240, **more: str) -> subprocess.CompletedProcess[str]:
     """`make ARGUMENTS` in the house."""
-    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=house, env=environment(**more), text=True,
-                          capture_output=True, timeout=timeout, check=False)
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=house,
+        env=environment(**more),
+        text=True,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+    )

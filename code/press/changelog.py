@@ -1,4 +1,4 @@
-"""What changed between versions, from their expected words. usage: python -m press.changelog [--section VERSION] (writes CHANGELOG.md)
+"""Verdicts that changed between versions, as CHANGELOG.md. usage: python -m press.changelog [--section VERSION]
 
 A version is a tag `v1.2.3`; its words are the files chapters/*/evidence/words.json, before that layout book/ledger.json.
 The version of pyproject.toml, while it has no tag, is compared as it stands in the working tree.
@@ -50,8 +50,10 @@ def merged(texts: list[str]) -> dict[str, str]:
 def released(root: Path) -> list[Version]:
     """Every tagged version, oldest first."""
     found = []
-    for tag in sorted((t for t in git(root, "tag", "--list").split() if TAG.fullmatch(t)),
-                      key=lambda t: tuple(map(int, TAG.fullmatch(t).groups()))):
+    for tag in sorted(
+        (t for t in git(root, "tag", "--list").split() if TAG.fullmatch(t)),
+        key=lambda t: tuple(map(int, TAG.fullmatch(t).groups())),
+    ):
         files = git(root, "ls-tree", "-r", "-z", "--name-only", tag, "--", "chapters", BEFORE).split("\0")
         chosen = [name for name in files if WORDS.fullmatch(name)] or [name for name in files if name == BEFORE]
         words = merged([git(root, "show", f"{tag}:{name}") for name in chosen])
@@ -76,7 +78,9 @@ def tally(words: list[str]) -> str:
 def section(version: Version, before: Version | None) -> str:
     """A version's section: each verdict that changed or went, and the new claims counted by topic."""
     old = before.words if before else {}
-    lines = [f"- `{claim}`: {old[claim]} → {word}" for claim, word in sorted(version.words.items()) if old.get(claim, word) != word]
+    lines = [
+        f"- `{claim}`: {old[claim]} → {word}" for claim, word in sorted(version.words.items()) if old.get(claim, word) != word
+    ]
     changed = len(lines)
     lines += [f"- `{claim}` ({old[claim]}) is no longer registered" for claim in sorted(old.keys() - version.words.keys())]
     gone = len(lines) - changed
@@ -85,9 +89,14 @@ def section(version: Version, before: Version | None) -> str:
         topics.setdefault(claim.partition("/")[0], []).append(version.words[claim])
     lines += [f"- new in `{topic}`: {tally(words)}" for topic, words in topics.items()]
     new = sum(map(len, topics.values()))
-    said = (f"{changed} verdicts changed against {before.name}, {new} claims are new, {gone} are gone; {len(version.words)} in all."
-            if before else f"The first version, with {len(version.words)} claims: {tally(list(version.words.values()))}.")
-    return "\n".join([f"## {version.name} ({version.date or 'not released yet'})", "", said, *([""] if lines else []), *lines, ""])
+    said = (
+        f"{changed} verdicts changed against {before.name}, {new} claims are new, {gone} are gone; {len(version.words)} in all."
+        if before
+        else f"The first version, with {len(version.words)} claims: {tally(list(version.words.values()))}."
+    )
+    return "\n".join(
+        [f"## {version.name} ({version.date or 'not released yet'})", "", said, *([""] if lines else []), *lines, ""]
+    )
 
 
 def sections(root: Path) -> dict[str, str]:
@@ -106,8 +115,11 @@ def main() -> int:
     try:
         found = sections(root)
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"The versions could not be read: {getattr(error, 'stderr', None) or error}\nThe changelog is made in a git "
-              "checkout with its tags (`git fetch --tags`).", file=sys.stderr)
+        print(
+            f"The versions could not be read: {getattr(error, 'stderr', None) or error}\nThe changelog is made in a git "
+            "checkout with its tags (`git fetch --tags`).",
+            file=sys.stderr,
+        )
         return 1
     if asked is None:
         (root / "CHANGELOG.md").write_text("\n".join([HEAD, *found.values()]), encoding="utf-8")

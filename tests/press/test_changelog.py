@@ -40,15 +40,31 @@ def commit(repo: Path, tag: str) -> None:
 def repo(tmp_path: Path) -> Path:
     """v0.9.0 in the old layout, v0.10.0 in the new one, 0.11.0 to come."""
     changelog.git(tmp_path, "init", "--quiet")
-    write(tmp_path, {"_toc.yml": "", "chapters/01-a.md": "", "pyproject.toml": version("0.9.0"),
-                     "book/ledger.json": {"a/one": "held", "a/two": "held", "b/gone": "failed"}})
+    write(
+        tmp_path,
+        {
+            "_toc.yml": "",
+            "chapters/01-a.md": "",
+            "pyproject.toml": version("0.9.0"),
+            "book/ledger.json": {"a/one": "held", "a/two": "held", "b/gone": "failed"},
+        },
+    )
     commit(tmp_path, "v0.9.0")
     (tmp_path / "book" / "ledger.json").unlink()
-    write(tmp_path, {"pyproject.toml": version("0.10.0"), "chapters/01-a/evidence/words.json": {"a/one": "held", "a/two": "failed"},
-                     "chapters/02-b/evidence/words.json": {"b/new": "undecided", "b/newer": "held", "b/newest": "held"}})
+    write(
+        tmp_path,
+        {
+            "pyproject.toml": version("0.10.0"),
+            "chapters/01-a/evidence/words.json": {"a/one": "held", "a/two": "failed"},
+            "chapters/02-b/evidence/words.json": {"b/new": "undecided", "b/newer": "held", "b/newest": "held"},
+        },
+    )
     commit(tmp_path, "v0.10.0")
     changelog.git(tmp_path, "tag", "vegetables")
-    write(tmp_path, {"pyproject.toml": version("0.11.0"), "chapters/01-a/evidence/words.json": {"a/one": "undecided", "a/two": "failed"}})
+    write(
+        tmp_path,
+        {"pyproject.toml": version("0.11.0"), "chapters/01-a/evidence/words.json": {"a/one": "undecided", "a/two": "failed"}},
+    )
     return tmp_path
 
 
@@ -59,12 +75,17 @@ def test_a_section_names_each_verdict_that_changed(repo: Path) -> None:
     assert re.search(r"## 0\.10\.0 \(\d{4}-\d\d-\d\d\)", found["0.10.0"])
     assert "1 verdicts changed against 0.9.0, 3 claims are new, 1 are gone; 5 in all." in found["0.10.0"]
     lines = [line for line in found["0.10.0"].splitlines() if line.startswith("- ")]
-    assert lines == ["- `a/two`: held → failed", "- `b/gone` (failed) is no longer registered", "- new in `b`: 2 held, 1 undecided"]
+    assert lines == [
+        "- `a/two`: held → failed",
+        "- `b/gone` (failed) is no longer registered",
+        "- new in `b`: 2 held, 1 undecided",
+    ]
     assert "The first version, with 3 claims: 2 held, 1 failed." in found["0.9.0"]
 
 
-def test_the_command_writes_the_file_or_prints_a_section(repo: Path, monkeypatch: pytest.MonkeyPatch,
-                                                         capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_the_file_or_prints_a_section(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("ALCHEMY_ROOT", str(repo))
     monkeypatch.setattr(sys, "argv", ["changelog"])
     assert changelog.main() == 0

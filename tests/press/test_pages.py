@@ -14,8 +14,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def place(site: Path, pages: Path, *options: str) -> subprocess.CompletedProcess[str]:
     # -I: the job that publishes has Python and nothing of the book's.
-    return subprocess.run([sys.executable, "-I", str(ROOT / "scripts" / "pages.py"), str(site), str(pages), *options],
-                          text=True, capture_output=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-I", str(ROOT / "scripts" / "pages.py"), str(site), str(pages), *options],
+        text=True,
+        capture_output=True,
+        check=False,
+    )
 
 
 def built(folder: Path, text: str, *more: str) -> Path:
