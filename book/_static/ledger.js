@@ -58,7 +58,7 @@
     filtered = asked;
     clear.disabled = !asked;
     const what = rows.length === 1 ? "line" : "lines";
-    const told = shown ? `${shown} of ${rows.length} ${what}${asked ? " shown" : " in the ledger"}` : `No line fits; ${rows.length} are in the ledger`;
+    const told = shown ? (asked ? `${shown} of ${rows.length} ${what} shown` : `${rows.length} ${what} in the ledger`) : `No line fits; ${rows.length} are in the ledger`;
     // Announced once the reader pauses, not at every key.
     clearTimeout(waiting);
     waiting = setTimeout(() => { count.textContent = `${told}.`; }, count.textContent ? 250 : 0);

@@ -44,8 +44,8 @@
     for (const named of caption.querySelectorAll("[id], .headerlink")) named.matches(".headerlink") ? named.remove() : named.removeAttribute("id");
     dialog.showModal();
     fit = Math.min(pane.clientWidth, pane.clientHeight * ratio);
-    // On a phone the figure already had the whole width: begin where its letters can be read.
-    const wanted = STEPS.findIndex((s) => fit * s >= 1.4 * small.clientWidth);
+    // On a phone the figure already had the whole width: begin where its letters have the size they were drawn in.
+    const wanted = STEPS.findIndex((s) => fit * s >= 0.9 * small.getAttribute("width"));
     step = wanted < 0 ? STEPS.length - 1 : wanted;
     size();
     pane.scrollTo(0, 0);

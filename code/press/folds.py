@@ -1,7 +1,8 @@
 """Code that a reader need not meet: imports, settings and helpers are folded, and one switch shows or hides all code.
 
 A cell is known by its syntax tree, not by a tag that somebody has to remember: a page's first cell, a cell that only
-imports, one that chooses the settings of a scale, one that only defines. Each fold says what is in it. The folds are plain
+imports, one that chooses the settings of a scale, one that only defines, one that only registers claims, whose cards say
+the same in words. Each fold says what is in it. The folds are plain
 `<details>`; the switch is book/_static/code.js, read before the first paint.
 """
 
@@ -17,7 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 TEMPLATES = Path(__file__).with_name("templates")
-NAMED = 3  # definitions that a fold names; it counts the rest
+NAMED = 3  # of what a cell defines, a fold names so many and counts the rest
 MAGIC = re.compile(r"(?m)^(\s*)[%!].*$")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
@@ -62,7 +63,7 @@ def helps(source: str, first: bool) -> bool:
     body = module.body
     if all(isinstance(s, IMPORTS) for s in body) or (first and any(isinstance(s, IMPORTS) for s in body)):
         return True
-    if chooses(module):
+    if chooses(module) or registered(module):
         return True
     return any(isinstance(s, DEFINITIONS) for s in body) and all(isinstance(s, (*DEFINITIONS, *IMPORTS)) or constant(s) for s in body)
 
@@ -73,6 +74,26 @@ def chooses(module: ast.Module) -> bool:
     return any(isinstance(v, ast.Call) and isinstance(v.func, ast.Attribute) and v.func.attr == "choose" for v in values)
 
 
+def registered(module: ast.Module) -> list[str]:
+    """The names of the claims that a cell registers, where it does nothing else: `name = claim(...)`, and shows them."""
+    found = []
+    for statement in module.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id="claim"))):
+                found.append(name)
+            case ast.Expr(value=ast.Name()):
+                continue
+            case _:
+                return []
+    return found
+
+
+def named(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
 def label(source: str) -> str:
     """What a fold says is in it."""
     module = tree(source)
@@ -80,10 +101,10 @@ def label(source: str) -> str:
         return "Code"
     if chooses(module):
         return "Code: settings"
-    names = [s.name for s in module.body if isinstance(s, DEFINITIONS)]
-    if names:
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        return f"Code: {', '.join(names[:NAMED])}{more}"
+    if claims := registered(module):
+        return f"Code: registration of {named(claims)}"
+    if names := [s.name for s in module.body if isinstance(s, DEFINITIONS)]:
+        return f"Code: {named(names)}"
     return "Code: imports" if any(isinstance(s, IMPORTS) for s in module.body) else "Code"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,7 +49,7 @@ def fill(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doc
     """The page's text: search and contents."""
     if pagename == NAME:
         contents = context["toctree"](maxdepth=1, collapse=False, includehidden=True, titles_only=True)
-        context["body"] = BODY.format(title=TITLE, contents=contents, book=context["project"] or "The book",
+        context["body"] = BODY.format(title=TITLE, contents=contents, book=escape(app.config.html_title),
                                       home=app.builder.get_target_uri(app.config.root_doc))
 
 
