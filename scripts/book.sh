@@ -5,7 +5,7 @@ bin=$1 site=$2
 start=$SECONDS
 echo "Building the book: scale $ALCHEMY_SCALE, seed $ALCHEMY_SEED"
 # Each kernel says that it talks to this machine over plain TCP, which is how Jupyter works; not a warning of the book.
-{ "$bin/jupyter-book" build . -W -n --keep-going -q 2>&1 >&3 | grep --line-buffered -v -F '[IPKernelApp]' >&2
+{ "$bin/python" -c 'from jupyter_book.cli.main import main; main()' build . -W -n --keep-going -q 2>&1 >&3 | grep --line-buffered -v -F '[IPKernelApp]' >&2
   status=${PIPESTATUS[0]}; } 3>&1
 if [ "$status" -ne 0 ]; then
   echo "The book was not built cleanly (see above); $((SECONDS - start)) s." >&2

@@ -79,12 +79,13 @@
       store.put({ [claim.id]: { ...bet, at: new Date().toISOString(), asked: claim.asked, covered } });
       places.get(claim.id)?.querySelector(".bets-made")?.focus();
     };
-    const rate = /^(the )?(fraction|share) /i.test(claimText(claim));
+    const measure = claimText(claim);
+    const rate = /^(the )?(fraction|share) /i.test(measure);
     return make("details", { class: "bets-offer" },
       make("summary", {}, "Bet before you look"),
       make("form", { onsubmit: submit, novalidate: true, "aria-label": `Bet on ${claim.id}` },
         make("p", { class: "bets-ask" }, "Between which two numbers will the measured value fall, and how sure are you?",
-          rate ? " A fraction lies between 0 and 1." : ""),
+          rate ? " A fraction lies between 0 and 1." : "", measure ? ` Measured: ${measure}.` : ""),
         make("div", { class: "bets-fields" }, lowBox, highBox, sureBox, make("button", { type: "submit", class: "bets-button" }, "Place the bet")),
         problems));
   }

@@ -211,6 +211,10 @@ ERRORS = (claims.ClaimError, evidence.EvidenceError, project.ProjectError, recor
 
 def main() -> None:
     """The command; the laboratory's own errors are told in a line, others with their traceback."""
+    # A log file or an old terminal may lack the verdicts' signs: print a question mark for one, do not die of it.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")
+    os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:replace"  # for the chapters' processes
     try:
         app()
     except ERRORS as error:

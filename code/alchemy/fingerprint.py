@@ -236,8 +236,19 @@ def _content(path: Path, changed: int) -> str:
 
 
 def of_files(paths: Iterable[Path], packages: tuple[str, ...] = ("alchemy",)) -> str:
-    """The hash of what these Python files mean, and of everything in our packages that they reach."""
-    return of_sources([path.read_text(encoding="utf-8") for path in paths], packages=packages)
+    """The hash of what Python files and pages (their cells) mean, of other files' bytes, and of all that they reach.
+
+    Raises FileNotFoundError for a file that is not there.
+    """
+    sources, data = [], []
+    for path in paths:
+        if path.suffix == ".py":
+            sources.append(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".md":
+            sources += project.code_cells(path.read_text(encoding="utf-8"))
+        else:
+            data += [path.name, path.read_bytes()]
+    return digest(of_sources(sources, packages=packages), *data)
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------

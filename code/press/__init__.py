@@ -27,9 +27,9 @@ from press import (
     frame,
     hygiene,
     ledger_page,
+    offer,
     outputs,
     pages,
-    offer,
     verdicts,
 )
 

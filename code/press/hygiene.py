@@ -4,7 +4,7 @@
 - Scripts wait for the page (`defer`), and only the search page loads the search.
 - Images say their size, so that nothing moves when they arrive; all but a page's first are loaded when they come near.
 - Icons are for the eye (`aria-hidden`), the sidebar is a landmark, an empty header cell is no header,
-  the index's table is no table.
+  the index's table is no table, a fold is called what it says.
 
 Everything here can be done twice: an incremental build meets pages of the build before.
 """
@@ -110,6 +110,7 @@ def sound(text: str, name: str) -> str:
     text = SCRIPT.sub(drop, text)
     text = re.sub(r'<i (?![^>]*aria-hidden)(class="fa[^"]*")', r'<i aria-hidden="true" \1', text)
     text = re.sub(r'(<div id="pst-primary-sidebar")(?! role)', r'\1 role="navigation" aria-label="Book"', text)
+    text = text.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # its own words say what it folds
     text = re.sub(r"<th\b[^>]*>\s*(?:<p>\s*</p>)?\s*</th>", "<td></td>", text)
     text = re.sub(r'<table (?=[^>]*\bindextable\b)(?![^>]*\brole=)', '<table role="presentation" ', text)  # columns only
     text = text.replace(' role="doc-biblioentry"', ' role="listitem"')  # deprecated, and what they are in is a list

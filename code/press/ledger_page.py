@@ -1,8 +1,7 @@
-"""The ledger's page on the web: its table with data to filter by, its scoreboard, and the same rows as CSV and JSON.
+"""The ledger's page on the web: its lines by chapter, its scoreboard, and the same lines as CSV and JSON.
 
-The table is the one that the ledger chapter's cell shows. It is not drawn a second time: columns for the chapter and
-the device are added to it, rows for GPU records where there are any, and data-* attributes for book/_static/ledger.js.
-Without JavaScript it remains a complete table.
+The ledger chapter's cells publish which claims a table lists (LISTED); what the site shows is drawn here from the rows that
+the executed chapters carry, with their GPU records' rows where there are any.
 """
 
 from __future__ import annotations
@@ -10,52 +9,50 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from alchemy import project
-from bs4 import BeautifulSoup
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from press import verdicts
+from press import ledger_table, verdicts
 from press.bets import asked, on_the_web, slug_of
-from press.verdicts import is_ledger as on_ledger
+from press.outputs import Listing
+from press.verdicts import is_ledger
 
 FOLDER = "_ledger"
-CAPTION = "The ledger"
 SCORED = "your-bets-scored"  # the id of the section that scores the reader's bets
-TARGET = re.compile(r"#verdict-(.+)$")
-WORDS = ("held", "failed", "undecided", "not judged")
-FIELDS = ("claim", "chapter", "side", "kind", "statistic", "says", "measure", "holds_low", "holds_high", "verdict",
-          "estimate", "low", "high", "level", "n", "diverged", "method", "source", "device", "scale", "seed", "address")
+FIELDS = ("claim", "chapter", "side", "evidence", "statistic", "says", "measure", "region_from", "holds_low", "holds_high",
+          "verdict", "estimate", "low", "high", "level", "n", "diverged", "method", "source", "device", "scale", "seed", "address")
+EVIDENCE = ("proved", "derived", "reported", "conjectured", "control", "theorem", "experiment")  # in this order
 Entry = dict[str, Any]
 
 
 def connect(app: Sphinx) -> None:
     """Register this module's events, after those of the bets."""
     app.connect("doctree-resolved", prepare)
+    app.connect("env-updated", again)
     app.connect("html-page-context", load)
     app.connect("build-finished", publish)
 
 
-def entry(row: dict[str, Any], slug: str, source: str, device: str, scale: str, seed: int) -> Entry:
+def entry(row: Mapping[str, Any], slug: str, source: str, device: str, scale: str, seed: int) -> Entry:
     """One line of the ledger: a claim, what was found, and where."""
     claim, found = row["claim"], row.get("verdict") or {}
     interval = found.get("interval") or {}
     low, high = claim.get("holds") or (None, None)
     return {
-        "claim": claim["id"], "chapter": slug, "side": claim.get("side"), "kind": claim.get("kind"),
-        "statistic": claim.get("statistic"), "says": claim.get("says"), "measure": claim.get("measure"),
-        "holds_low": low, "holds_high": high, "verdict": found.get("word", "not judged"),
+        "claim": claim["id"], "chapter": slug, "side": claim.get("side"), "evidence": claim.get("evidence") or claim.get("kind"),
+        "region_from": claim.get("region_from"), "statistic": claim.get("statistic"), "says": claim.get("says"),
+        "measure": claim.get("measure"), "holds_low": low, "holds_high": high, "verdict": found.get("word", "not judged"),
         **{name: interval.get(name) for name in ("estimate", "low", "high", "level", "n")},
         "diverged": found.get("diverged"), "method": interval.get("method"), "source": source,
-        "device": device, "scale": scale, "seed": seed, "asked": asked(claim),
+        "device": device, "scale": scale, "seed": seed, "asked": asked(claim), "interval": interval,
         "address": f"chapters/{slug}.html#verdict-{slug_of(claim['id'])}",
     }
 
@@ -84,16 +81,18 @@ def recorded(slug: str) -> dict[str, Entry]:
 
 
 def public(found: Iterable[Entry]) -> list[Entry]:
-    """The lines with the fields that the downloads carry, in their order."""
-    return [{name: row[name] for name in FIELDS} for row in found]
+    """The lines with the fields that the downloads carry, in their order; where regions come from only if a line says it."""
+    rows = list(found)
+    fields = [name for name in FIELDS if name != "region_from" or any(row[name] for row in rows)]
+    return [{name: row[name] for name in fields} for row in rows]
 
 
 def csv_text(found: Iterable[Entry]) -> str:
     """The ledger as CSV; an empty field is an infinite end of a region, or a claim that was not judged."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    text, rows = io.StringIO(), public(found)
+    writer = csv.DictWriter(text, list(rows[0]) if rows else FIELDS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(public(found))
+    writer.writerows(rows)
     return text.getvalue()
 
 
@@ -104,15 +103,17 @@ def json_text(found: Iterable[Entry]) -> str:
 
 
 def scoreboard(found: Iterable[Entry]) -> str:
-    """Verdict words counted by side and by kind, as a table. Records are left out: the score is this build's."""
+    """Verdict words counted by side and by evidence, as a table. Records are left out: the score is this build's."""
     rows = [row for row in found if row["source"] == "this build"]
-    words = [w for w in WORDS if w != "not judged" or any(r["verdict"] == w for r in rows)]
+    words = [w for w in ledger_table.SIGNS if w != "not judged" or any(r["verdict"] == w for r in rows)]
+    kinds = {row["evidence"] for row in rows if row["evidence"]}
     lines = []
-    for field, label, values in (("side", "led by {}", ("rigor", "practice", "neither")),
-                                 ("kind", "{}s", ("theorem", "experiment"))):
+    for field, values in (("side", tuple(ledger_table.SIDE_SIGNS)),
+                          ("evidence", sorted(kinds, key=lambda k: (EVIDENCE.index(k) if k in EVIDENCE else len(EVIDENCE), k)))):
         for value in values:
-            lines.append((label.format(value), f' data-field="{field}" data-value="{value}"',
-                          Counter(r["verdict"] for r in rows if r[field] == value)))
+            data = f' data-field="{field}" data-value="{escape(value)}"' + (' class="ledger-last"' if value == values[-1] else "")
+            name = f"led by {value}" if field == "side" else value
+            lines.append((name, data, Counter(r["verdict"] for r in rows if r[field] == value)))
     lines.append(("all claims", ' class="ledger-total"', Counter(r["verdict"] for r in rows)))
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in ("claims", *words, "total"))
     body = "".join(
@@ -129,91 +130,43 @@ def downloads(prefix: str) -> str:
     return f'<p class="ledger-downloads">The whole ledger as a file: {links}</p>'
 
 
-def is_ledger(html: str) -> bool:
-    """Whether an output is the table of the whole ledger."""
-    return f"<caption>{CAPTION}</caption>" in html and "alchemy-summary" in html
+def titles(env: BuildEnvironment) -> dict[str, str]:
+    """Chapter's slug -> its title."""
+    return {name.rpartition("/")[2]: title.astext() for name, title in env.titles.items() if name.startswith("chapters/")}
 
 
-def enhance(html: str, found: Sequence[Entry]) -> str:
-    """The ledger table with two more columns, the rows of GPU records, and the data that the filters read."""
-    soup = BeautifulSoup(html, "html.parser")
-    table = soup.find("caption", string=CAPTION).find_parent("table")
-    table["class"] = [*table.get("class", []), "ledger-table"]
-    head = table.thead.tr
-    head.th.insert_after(cell(soup, "th", "chapter", scope="col"))
-    head.append(cell(soup, "th", "device", scope="col"))
-    names = [th.get_text() for th in head.find_all("th")]
-    live = {slug_of(r["claim"]): r for r in found if r["source"] == "this build"}
-    kept = {slug_of(r["claim"]): r for r in found if r["source"] != "this build"}
-    for row in table.tbody.find_all("tr"):
-        link = row.find("a", href=TARGET)
-        slug = TARGET.search(link["href"])[1] if link else None
-        if slug not in live:
-            continue
-        complete(soup, row, live[slug])
-        if slug in kept:
-            row.insert_after(twin(soup, row, kept[slug], names))
-    return str(soup)
-
-
-def cell(soup: BeautifulSoup, tag: str, text: str, **attrs: str) -> Any:
-    """A new table cell."""
-    made = soup.new_tag(tag, attrs=attrs)
-    made.string = text
-    return made
-
-
-def complete(soup: BeautifulSoup, row: Any, about: Entry) -> None:
-    """Add a line's chapter, device and data to its row."""
-    chapter = soup.new_tag("td")
-    chapter.append(cell(soup, "a", about["chapter"].split("-")[0], href=f"{about['chapter']}.html"))
-    row.th.insert_after(chapter)
-    row.append(cell(soup, "td", about["device"]))
-    label(row, about)
-
-
-def label(row: Any, about: Entry) -> None:
-    """The data-* attributes that the filters, the sorting and the scoring of bets read."""
-    row["data-source"] = about["source"]
-    for name in ("claim", "asked", "chapter", "side", "kind", "verdict", "device", "estimate", "holds_low", "holds_high"):
-        if about[name] is not None:
-            row[f"data-{name.replace('_', '-')}"] = str(about[name])
-
-
-def twin(soup: BeautifulSoup, row: Any, about: Entry, names: Sequence[str]) -> Any:
-    """The row of a claim's GPU record: the live row's claim, with the record's word, numbers and device."""
-    made = BeautifulSoup(str(row), "html.parser").tr
-    cells = dict(zip(names, made.find_all(["th", "td"], recursive=False), strict=True))
-    sign = {"held": "✓", "failed": "✗", "undecided": "?"}.get(about["verdict"], "–")
-    changed = {"verdict": f"{sign} {about['verdict']}", "on other seeds": "–", "device": about["device"],
-               "found": "{estimate:.4g} [{low}, {high}], {statistic}".format(
-                   **about | {k: "∞" if about[k] is None else f"{about[k]:.4g}" for k in ("low", "high")})}
-    for name, text in changed.items():
-        if name in cells:
-            cells[name].string = text
-    made["class"] = [about["verdict"].replace(" ", "-")]
-    label(made, about)
-    return made
+def drawn(listed: Mapping[str, Any], found: Sequence[Entry], named: Mapping[str, str], whole: bool, prefix: str) -> str:
+    """A listing of the ledger as HTML. whole: every line, with the scoreboard and the downloads; else those it lists."""
+    if whole:
+        return downloads(prefix) + scoreboard(found) + ledger_table.groups(found, named, listed["elsewhere"], linked=True)
+    wanted = set(listed["claims"])
+    lines = [line for line in found if line["claim"] in wanted and line["source"] == "this build"]
+    return ledger_table.listing(listed["caption"], lines, named, listed["elsewhere"])
 
 
 def prepare(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Complete the ledger's table, put the scoreboard above it, and make the place where bets are scored."""
-    if not on_the_web(app) or not on_ledger(docname):
+    """Draw the ledger where the chapter's cells list it, the whole one first, and make the place where bets are scored."""
+    if not on_the_web(app):
         return
     found = entries(app.env)
-    for node in doctree.findall(nodes.raw):
-        if found and node.get("format") == "html" and is_ledger(node.astext()):
-            html = downloads("../" * docname.count("/")) + scoreboard(found) + enhance(node.astext(), found)
-            node.children, node.rawsource = [nodes.Text(html)], html
-            break
+    for number, node in enumerate(list(doctree.findall(Listing))):
+        html = drawn(node["listed"], found, titles(app.env), number == 0, "../" * docname.count("/"))
+        node.replace_self(nodes.raw("", html, format="html"))
+    if not is_ledger(docname):
+        return
     for section in doctree.findall(nodes.section):
         if SCORED in section["ids"]:
             section.append(nodes.raw("", '<div class="bets-score pst-js-only" data-bets-score></div>', format="html"))
 
 
+def again(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Write the ledger's page in every build: what it shows belongs to other pages."""
+    return sorted(filter(is_ledger, env.found_docs))
+
+
 def load(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Load the ledger's scripts and style on its page."""
-    if doctree is not None and on_the_web(app) and on_ledger(pagename):
+    if doctree is not None and on_the_web(app) and is_ledger(pagename):
         app.add_css_file("ledger.css")
         for script in ("ledger.js", "calibration.js"):
             app.add_js_file(script, defer="defer")
@@ -224,7 +177,7 @@ def publish(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or not on_the_web(app):
         return
     found = entries(app.env)
-    if found and any(map(on_ledger, app.env.found_docs)):
+    if found and any(map(is_ledger, app.env.found_docs)):
         target = Path(app.outdir) / FOLDER
         target.mkdir(parents=True, exist_ok=True)
         (target / "ledger.csv").write_text(csv_text(found), encoding="utf-8")

@@ -20,6 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 NAME = "explorers-and-settlers"
 FOLDER = "_paper"
 KINDS = {"pdf": "PDF", "epub": "EPUB"}
+PLACE_ID = "on-paper"
 PLACE = re.compile(r"<!-- paper:begin -->.*?<!-- paper:end -->", re.S)
 
 
@@ -30,7 +31,14 @@ class Downloads(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """A place that `publish` fills; other builders show nothing."""
-        return [nodes.raw("", "<!-- paper:begin --><!-- paper:end -->", format="html")]
+        self.env.alchemy_paper = self.env.docname
+        return [nodes.raw("", f'<span id="{PLACE_ID}"></span><!-- paper:begin --><!-- paper:end -->', format="html")]
+
+
+def address(app: Sphinx, docname: str) -> str:
+    """Where a page finds the links; empty where no page has them."""
+    page = getattr(app.env, "alchemy_paper", "")
+    return f"{app.builder.get_relative_uri(docname, page)}#{PLACE_ID}" if page in app.env.found_docs else ""
 
 
 def offered(folder: Path) -> dict[str, dict[str, str]]:

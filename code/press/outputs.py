@@ -8,20 +8,27 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 CHAPTER_MIME = "application/vnd.alchemy.chapter+json"
+LEDGER_MIME = "application/vnd.alchemy.ledger+json"
 IMAGES = ("image/png", "image/svg+xml", "image/jpeg", "image/gif")
 LOGGER = logging.getLogger(__name__)
 
 
-class AlchemyOutputs:
-    """MyST-NB's plug-in for the outputs that `alchemy.figures.show` and `chapter.finish()` publish."""
+class Listing(nodes.General, nodes.Element):
+    """Stands for a table of the ledger; `listed` says which claims it lists. On the web ledger_page draws it."""
 
-    mime_priority_overrides = ()
+
+class AlchemyOutputs:
+    """MyST-NB's plug-in for what `alchemy.figures.show`, `chapter.finish()` and the ledger's tables publish."""
+
+    mime_priority_overrides = (("html", LEDGER_MIME, 1), ("dirhtml", LEDGER_MIME, 1))  # before the table's own HTML
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
         """The nodes of an output, or None for the kinds that MyST-NB shows well itself."""
         if data.mime_type == CHAPTER_MIME:
             return []  # data for the ledger, not for the eye; read from the executed notebook
+        if data.mime_type == LEDGER_MIME and not inline:
+            return [Listing(listed=data.content)]
         if data.mime_type in IMAGES and not inline:
             return figure(renderer, data)
         return None
@@ -52,6 +59,7 @@ def figure(renderer: NbElementRenderer, data: MimeData) -> list[nodes.Element]:
 
 def connect(app: Sphinx) -> None:
     """Enter the plug-in. MyST-NB finds plug-ins among installed packages; this one lives in the book."""
+    app.add_node(Listing)
     known = load_mime_renders()
     if AlchemyOutputs not in known:
         known.append(AlchemyOutputs)

@@ -1,4 +1,4 @@
-"""The links under a chapter's title, and the executed notebooks that the site offers."""
+"""What stands under a page's title (links, a word to readers without scripts), and the executed notebooks of the site."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from press import executed, firstcell
+from press import executed, firstcell, offer
 from press.verdicts import CHAPTER
 
 NOTEBOOKS = "_notebooks"
@@ -20,6 +20,7 @@ BRANCH = "gh-pages"  # the branch the site is served from; it carries the execut
 def connect(app: Sphinx) -> None:
     """Register this module's events."""
     app.connect("doctree-resolved", add_links)
+    app.connect("doctree-resolved", explain_formulas)
     app.connect("build-finished", publish)
 
 
@@ -43,6 +44,18 @@ def add_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         for label, address in links(docname.rpartition("/")[2], app.config.alchemy_repository)
     )
     html = f'<nav class="alchemy-links" aria-label="Take this chapter with you"><ul>{items}</ul></nav>'
+    for title in doctree.findall(nodes.title):
+        title.parent.insert(title.parent.index(title) + 1, nodes.raw("", html, format="html"))
+        return
+
+
+def explain_formulas(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Tell readers without JavaScript why they see TeX, on pages with formulas. The book on paper has them set."""
+    if app.builder.name not in ("html", "dirhtml") or not any(doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block))):
+        return
+    paper = offer.address(app, docname)
+    typeset = f'; <a href="{paper}">the PDF</a> has them typeset' if paper else ""
+    html = f'<noscript><p class="alchemy-noscript no-paper">Formulas are shown as TeX because JavaScript is off{typeset}.</p></noscript>'
     for title in doctree.findall(nodes.title):
         title.parent.insert(title.parent.index(title) + 1, nodes.raw("", html, format="html"))
         return

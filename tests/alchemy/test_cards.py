@@ -180,3 +180,38 @@ def test_the_summary_is_a_table_with_a_row_a_claim():
     assert len(lines) == 4  # head, rule, two rows: neither the bar nor the line break made another
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 6 for line in lines)
     assert "not judged" in bundle["text/plain"]
+
+
+def folded(html: str) -> tuple[str, str, str]:
+    """The text of a card that every reader sees, its fold's summary, and what the fold holds."""
+    tree = parsed(html)
+    (fold,) = tree.iter("details")
+    assert fold.get("open") is None
+    summary = "".join(fold.find("summary").itertext())
+    inside = "".join("".join(e.itertext()) for e in fold if e.tag != "summary")
+    return "".join(tree.itertext()).replace(summary + inside, ""), summary, inside
+
+
+def test_a_registration_shows_sentence_and_region_and_folds_the_rest():
+    bundle = made(source="somebody2017")._repr_mimebundle_()
+    seen, summary, inside = folded(bundle["text/html"])
+    assert HOSTILE in seen and "between 0 and 1" in seen and summary == "Details"
+    for part in ("x < y, one value a seed", "mean over 12 seeds", "somebody2017", "a <b> that shrinks"):
+        assert part in inside and part not in seen
+        assert part in bundle["text/plain"] and part in bundle["text/markdown"]
+
+
+def test_a_verdict_shows_word_sentence_axis_and_finding_and_folds_the_rest():
+    interval = stats.Interval(0.5, 0.4, 0.6, 12)
+    bundle = verdict_of(interval, bet=(0, 1, 0.8), references={"topic/grows": interval})
+    seen, summary, inside = folded(bundle["text/html"])
+    assert "✓ held" in seen and HOSTILE in seen and "n = 12" in seen and "alchemy-axis" in bundle["text/html"]
+    assert summary == "Details"
+    for part in ("Holds if", "GPU record", "Your bet"):
+        assert part in inside and part not in seen and part in bundle["text/plain"]
+
+
+def test_what_nobody_should_have_to_unfold_stands_in_the_summary():
+    diverged = np.arange(12) < 2
+    bundle = verdict_of(stats.Interval(0.5, 0.4, 0.6, 10), diverged=diverged, attempts=2)
+    assert folded(bundle["text/html"])[1] == "Details · 2 diverged · attempt 2"

@@ -10,7 +10,7 @@ import jax
 import nbformat
 import numpy as np
 import pytest
-from alchemy import at_least, chapter, claim, records, report, stats
+from alchemy import at_least, chapter, claim, project, records, report, stats
 from alchemy.claims import ClaimError
 from myst_nb.ext.glue import GLUE_PREFIX as MYST_PREFIX
 from myst_nb.ext.glue import extract_glue_data_cell
@@ -255,7 +255,7 @@ def test_finish_shows_the_table_and_hands_over_the_verdicts(opened, monkeypatch)
 
 def test_the_reference_is_drawn_beside_the_live_result(opened, capsys):
     registered().judge(np.linspace(1, 2, 12))
-    (records.root() / "chapters" / f"{SLUG}.md").write_text("```{code-cell}\na = 1\n```\n")
+    (project.page(SLUG)).write_text("```{code-cell}\na = 1\n```\n")
     found = opened.summary() | {"scale": "gpu"}
     records.save(
         records.Record(
@@ -267,13 +267,12 @@ def test_the_reference_is_drawn_beside_the_live_result(opened, capsys):
                 seconds=60,
                 scale="gpu",
                 seed=0,
-                python="3.11",
-                packages={},
-                chapter_hash="0",
-                code_hash="0",
+                code="0",
+                versions="python==3.11",
+                settings="Linux x86_64",
             ),
         ),
-        records.reference_path(SLUG),
+        project.evidence(SLUG, "gpu.json"),
     )
     capsys.readouterr()
     again = alchemy.open_chapter(SLUG)

@@ -1,16 +1,13 @@
-"""The data that bets and the ledger's filters read: on cards, on the table's rows, in the downloads."""
+"""The data that bets read on the cards."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 
 import pytest
 from alchemy import stats
-from alchemy.claims import Claim, Ledger, at_least, between, cards, tables
-from press import bets, ledger_page
+from alchemy.claims import Claim, Ledger, at_least, between, cards
+from press import bets
 from bs4 import BeautifulSoup
 
 
@@ -96,68 +93,6 @@ def test_asked_changes_with_the_question_and_not_with_the_region():
 ])
 def test_a_pasted_number_belongs_to_one_claim(key, expected):
     assert bets.about(key, ["topic/one", "topic/two"]) == expected
-
-
-ROWS = [row("topic/one"), row("topic/two", (None, 2.0), word="failed", side="practice", kind="experiment", says='A "b", c | d.')]
-
-
-def lines(rows=ROWS):
-    """The ledger's lines of one chapter."""
-    return [ledger_page.entry(r, "03-topic", "this build", "1 cpu", "laptop", 0) for r in rows]
-
-
-def test_downloads_carry_the_same_lines():
-    read = list(csv.DictReader(io.StringIO(ledger_page.csv_text(lines()))))
-    kept = json.loads(ledger_page.json_text(lines()))["claims"]
-    assert [r["claim"] for r in read] == [r["claim"] for r in kept] == ["topic/one", "topic/two"]
-    assert read[1]["says"] == kept[1]["says"] == 'A "b", c | d.'
-    assert read[1]["holds_low"] == "" and kept[1]["holds_low"] is None
-    assert float(read[0]["estimate"]) == kept[0]["estimate"] == 1.06
-    assert kept[0]["address"] == "chapters/03-topic.html#verdict-topic-one"
-
-
-def test_scoreboard_counts_each_claim_once_a_side_and_once_a_kind():
-    record = ledger_page.entry(ROWS[0], "03-topic", "record", "1 gpu", "gpu", 0)
-    score = BeautifulSoup(ledger_page.scoreboard([*lines(), record]), "html.parser")
-    found = {tr.th.get_text(): [int(td.get_text()) for td in tr.find_all("td")] for tr in score.tbody.find_all("tr")}
-    assert found == {"led by rigor": [1, 0, 0, 1], "led by practice": [0, 1, 0, 1], "led by neither": [0, 0, 0, 0],
-                     "theorems": [1, 0, 0, 1], "experiments": [0, 1, 0, 1], "all claims": [1, 1, 0, 2]}
-    assert all(th.get("scope") for th in score.find_all("th"))
-
-
-def table_of(rows):
-    """The table as the ledger chapter's cell shows it."""
-    return tables.ledger_table(rows, lambda name: f"03-topic.html#verdict-{name.replace('/', '-')}",
-                               elsewhere={})._repr_mimebundle_()["text/html"]
-
-
-def test_the_chapters_own_table_is_completed_not_replaced():
-    before, after = table_of(ROWS), ledger_page.enhance(table_of(ROWS), lines())
-    assert ledger_page.is_ledger(before)
-    table = BeautifulSoup(after, "html.parser").table
-    heads = [th.get_text() for th in table.thead.find_all("th")]
-    assert heads[:3] == ["claim", "chapter", "verdict"] and heads[-1] == "device"
-    rows = table.tbody.find_all("tr")
-    assert [len(tr.find_all(["td", "th"])) for tr in rows] == [len(heads)] * 2
-    assert rows[1]["data-verdict"] == "failed" and rows[1]["data-chapter"] == "03-topic" and rows[1]["data-device"] == "1 cpu"
-    assert "data-holds-low" not in rows[1].attrs and float(rows[1]["data-holds-high"]) == 2.0
-    links = [a["href"] for a in BeautifulSoup(before, "html.parser").find_all("a")]
-    assert [tr.th.a["href"] for tr in rows] == links
-
-
-def test_a_gpu_record_is_a_row_of_its_own():
-    record = ledger_page.entry(row("topic/one", estimate=0.5, word="failed"), "03-topic", "record", "8 H100", "gpu", 0)
-    table = BeautifulSoup(ledger_page.enhance(table_of(ROWS), [*lines(), record]), "html.parser").table
-    rows = table.tbody.find_all("tr")
-    assert [(r["data-claim"], r["data-device"], r["data-verdict"]) for r in rows] == [
-        ("topic/one", "1 cpu", "held"), ("topic/one", "8 H100", "failed"), ("topic/two", "1 cpu", "failed")]
-    assert "✗ failed" in rows[1].get_text() and "0.5 [0.47, 0.53]" in rows[1].get_text() and "8 H100" in rows[1].get_text()
-    assert rows[0]["data-source"] == "this build" and rows[1]["data-source"] == "record"
-
-
-def test_other_tables_of_the_page_are_left_alone():
-    other = tables.ledger_table(ROWS, lambda name: "#", "Claims that failed")._repr_mimebundle_()["text/html"]
-    assert not ledger_page.is_ledger(other)
 
 
 def test_the_card_pattern_meets_every_kind_of_card():

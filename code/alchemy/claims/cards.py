@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
@@ -31,14 +31,21 @@ def _plan(claim: Claim) -> str:
 
 
 def _facts(claim: Claim) -> list[tuple[str, str]]:
-    facts = [("Measure", claim.measure), ("Holds if", str(claim.holds)), ("Decided by", _plan(claim))]
-    if claim.refuted_by:
-        facts.append(("Refuted by", claim.refuted_by))
+    facts = [("Holds if", str(claim.holds)), ("Measure", claim.measure), ("Decided by", _plan(claim))]
+    facts += [("Source", claim.source)] if claim.source else []
+    facts += [("Refuted by", claim.refuted_by)] if claim.refuted_by else []
     return facts
 
 
 def _definition_list(facts: Iterable[tuple[str, str]]) -> str:
     return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts) + "</dl>"
+
+
+def _shown(facts: Sequence[tuple[str, str]], warnings: Iterable[str] = ()) -> str:
+    """The first fact for every reader, the others behind a fold; its summary names what nobody should have to unfold."""
+    more = "".join(f" · {escape(text)}" for text in warnings)
+    rest = f"<details><summary>Details{more}</summary>{_definition_list(facts[1:])}</details>" if facts[1:] else ""
+    return _definition_list(facts[:1]) + rest
 
 
 def registration(claim: Claim) -> dict[str, str]:
@@ -48,7 +55,7 @@ def registration(claim: Claim) -> dict[str, str]:
     html = (
         f'<div class="alchemy-card alchemy-claim side-{claim.side}" id="claim-{claim.id.replace("/", "-")}">'
         f'<p class="alchemy-kicker">{escape(head)} <code>{escape(claim.id)}</code></p>'
-        f'<p class="alchemy-says">{escape(claim.says)}</p>{_definition_list(facts)}</div>'
+        f'<p class="alchemy-says">{escape(claim.says)}</p>{_shown(facts)}</div>'
     )
     lines = [f"{head}  {claim.id}", claim.says, *(f"  {k}: {v}" for k, v in facts)]
     markdown = f"**{head}** `{claim.id}`\n\n> {claim.says}\n\n" + "\n".join(f"- {k}: {v}" for k, v in facts)
@@ -68,7 +75,9 @@ def verdict(claim: Claim, found: Verdict, ledger: Ledger) -> dict[str, str]:
         met = "contains" if bet.low <= found.interval.estimate <= bet.high else "misses"
         text = f"[{number(bet.low)}, {number(bet.high)}] at {bet.confidence:.0%}: {met} the estimate"
         facts.append(("Your bet", text))
+    warnings = [f"{found.diverged} diverged"] if found.diverged else []
     if found.attempt > 1:
+        warnings.append(f"attempt {found.attempt}")
         facts.append(("Attempt", f"{found.attempt}: the claim was opened again after a verdict"))
     if found.note:
         facts.append(("Note", found.note))
@@ -79,7 +88,7 @@ def verdict(claim: Claim, found: Verdict, ledger: Ledger) -> dict[str, str]:
         f'<p class="alchemy-kicker"><strong class="alchemy-word">{escape(head)}</strong> '
         f"<code>{escape(claim.id)}</code></p>"
         f'<p class="alchemy-says">{escape(claim.says)}</p>'
-        f"{axis(claim, found, reference, bet)}{_definition_list(facts)}</div>"
+        f"{axis(claim, found, reference, bet)}{_shown(facts, warnings)}</div>"
     )
     lines = [f"{head.upper()}  {claim.id}", claim.says, *(f"  {k}: {v}" for k, v in facts)]
     markdown = f"**{head}** `{claim.id}`\n\n> {claim.says}\n\n" + "\n".join(f"- {k}: {v}" for k, v in facts)

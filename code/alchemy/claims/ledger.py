@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,20 +175,3 @@ def compare(committed: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> 
         for name in sorted(committed | found)
         if committed.get(name) != found.get(name)
     ]
-
-
-def read_committed(path: Path) -> dict[str, str]:
-    """The committed words; raises ClaimError naming what is wrong with the file."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ClaimError(f"{path} does not exist; make it with `make ledger UPDATE=1` after `make book`.") from None
-    except json.JSONDecodeError as error:
-        raise ClaimError(f"{path} is not JSON ({error}); restore it from version control.") from None
-    if not isinstance(content, dict):
-        raise ClaimError(f"{path} holds a {type(content).__name__}; expected an object of claim id: word.")
-    known = ("held", "failed", "undecided")
-    for name, word in content.items():
-        if word not in known:
-            raise ClaimError(f"{path}: {name} has the word {word!r}; expected one of {', '.join(known)}.")
-    return content

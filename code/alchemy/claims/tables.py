@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -16,6 +16,7 @@ from alchemy.claims.model import interval_text
 from alchemy.claims.regions import Region
 
 Row = Mapping[str, Any]
+LEDGER_MIME = "application/vnd.alchemy.ledger+json"  # which claims a ledger's table lists; the site draws its own from it
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,16 @@ class Table:
     """A table that shows itself on the web, in print and on a terminal.
 
     cells: text, or (text, address) for a link. classes: one style class a row, for its colour bar.
+    data: what else it publishes, by MIME type.
     """
 
     caption: str
     head: Sequence[str]
     cells: Sequence[Sequence[str | tuple[str, str]]]
     classes: Sequence[str] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         def html(cell: str | tuple[str, str]) -> str:
             return escape(cell) if isinstance(cell, str) else f'<a href="{escape(cell[1])}">{escape(cell[0])}</a>'
 
@@ -53,6 +56,7 @@ class Table:
                          f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
             "text/markdown": "\n".join(lines),
             "text/plain": str(self),
+            **self.data,
         }
 
     def __str__(self) -> str:
@@ -75,7 +79,7 @@ def word_of(row: Row) -> str:
 
 def ledger_table(rows: Iterable[Row], link: Callable[[str], str], caption: str = "The ledger",
                  elsewhere: Mapping[str, str] | None = None) -> Table:
-    """Every claim with its verdict.
+    """Every claim with its verdict. It also publishes what it lists as LEDGER_MIME: {"caption", "claims", "elsewhere"}.
 
     link: claim id -> address of its verdict card. elsewhere: claim id -> how it fared on other seeds; a column more.
     """
@@ -90,7 +94,10 @@ def ledger_table(rows: Iterable[Row], link: Callable[[str], str], caption: str =
                       str(region_of(row))))
     others = () if elsewhere is None else ("on other seeds",)
     head = ("claim", "verdict", *others, "led by", "evidence", "found", "holds if")
-    return Table(caption, head, cells, [word_of(row).replace(" ", "-") for row in rows])
+    listed = [row["claim"]["id"] for row in rows]
+    told = None if elsewhere is None else {name: elsewhere[name] for name in listed if elsewhere.get(name)}
+    data = {LEDGER_MIME: {"caption": caption, "claims": listed, "elsewhere": told}}
+    return Table(caption, head, cells, [word_of(row).replace(" ", "-") for row in rows], data)
 
 
 def tally(rows: Iterable[Row], by: str) -> dict[str, Counter[str]]:

@@ -1,4 +1,4 @@
-"""Put the built site on paper. usage: python -m press.paper pdf|epub [--site _build/html] [--out _build/paper] (make pdf, make epub)
+"""Put the built site on paper (make pdf, make epub). usage: python -m press.paper pdf|epub [--site FOLDER] [--out FOLDER]
 
 Nothing is computed and no chapter is executed: the pages of the site are the source. A book that has not changed is kept.
 """
