@@ -11,10 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
+import jupytext
 import pytest
 import yaml
 from alchemy import evidence, manifests, project
-from press import cite, fronts, landing, meta, prerequisites, sides, social, timeline
+from press import cite, executed, fronts, landing, meta, prerequisites, sides, social, timeline
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]-*.md"))
@@ -207,3 +208,12 @@ def test_social_cards_are_small_and_of_their_size(tmp_path: Path) -> None:
         assert image.size == social.SIZE
     assert path.stat().st_size < 60_000
     assert social.mark(48).size == (48, 48)
+
+
+def test_the_executed_notebook_has_the_block_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, ran = project.page("07-adam"), tmp_path / "ran.ipynb"
+    jupytext.write(jupytext.read(page), ran)
+    run = SimpleNamespace(page=page, notebook=ran, done=lambda notebook: True)
+    monkeypatch.setattr(executed, "pages", lambda env: {"chapters/07-adam": run})
+    cells = executed.notebook(application(), "chapters/07-adam")["cells"]
+    assert manifests.head("07-adam") in cells[0]["source"] + "\n"
