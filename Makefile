@@ -10,11 +10,13 @@ OUT    ?= _build/notebooks
 BIN   := $(VENV)/bin
 READY := $(VENV)/.installed
 SITE  := _build/html
-SOURCES := $(wildcard chapters/[0-9][0-9]-*.md)
 export ALCHEMY_SCALE := $(SCALE)
 export ALCHEMY_SEED  := $(SEED)
 export PYTHONPATH    := $(CURDIR)/code
 export JUPYTER_PLATFORM_DIRS = 1
+# What JAX compiled once is read back by the next run and the next test.
+export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/_build/jax
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0.5
 # A user who has set PIP_USER=1 could not install into an environment.
 export PIP_USER = 0
 
@@ -22,7 +24,7 @@ export PIP_USER = 0
 # target, and programs of an environment are started with `python -m`, for its scripts know the folder they were made in.
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf epub test test-site lint lab notebooks ledger reference replicate coursework test-coursework lock clean
+.PHONY: help book pdf epub test test-site lint lab notebooks ledger reference replicate manifest coursework test-coursework lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [SCALE=smoke|laptop|gpu] [SEED=n]"
@@ -37,8 +39,8 @@ $(READY): requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-book: $(READY) ## execute the chapters and build the site in _build/html
-	@scripts/book.sh $(BIN) $(SITE)
+book: $(READY) ## run what is missing and build the site in _build/html; ONLY="03 08", JOBS=n pages at a time, BUDGET=seconds
+	@JOBS=$(JOBS) ONLY="$(ONLY)" ALCHEMY_BUDGET="$(BUDGET)" $(BIN)/python -m press
 
 pdf: book ## the whole book as _build/paper/explorers-and-settlers.pdf (wants Chromium; CHROMIUM= names it)
 	@echo "Setting the PDF (two passes; a minute or three) ..." && $(BIN)/python -m press.paper pdf
@@ -65,15 +67,17 @@ lab: $(READY) ## JupyterLab on the chapters, opened as notebooks and saved as te
 notebooks: $(READY) ## write the chapters as .ipynb into OUT (default _build/notebooks)
 	@$(BIN)/python -m alchemy.cli notebooks --out "$(OUT)"
 
-ledger: $(READY) ## the table of verdicts; UPDATE=1 accepts the last build's words into book/ledger.json
-	@$(BIN)/python -m alchemy.cli ledger $(if $(UPDATE),--update)
+ledger: $(READY) ## the table of verdicts; UPDATE=1 makes the runs' words the expected ones; DROP=1 lets claims go
+	@$(BIN)/python -m alchemy.cli ledger $(if $(UPDATE),--update,--check) $(if $(DROP),--drop)
 
-reference: $(READY) ## run every chapter at gpu scale and write book/records (wants a GPU)
-	@for chapter in $(filter-out %-ledger.md,$(SOURCES)); do \
-	  $(BIN)/python -m alchemy.cli run $$chapter --scale gpu --out book/records/ || exit 1; done
+reference: $(READY) ## run the chapters at gpu scale, the shortest first, and write their records (wants a GPU); BUDGET=seconds
+	@$(BIN)/python -m alchemy.cli reference $(if $(BUDGET),--budget $(BUDGET))
 
-replicate: $(READY) ## run every chapter on five other seeds and keep the words in book/replications.json
-	@$(BIN)/python -m alchemy.cli replicate
+replicate: $(READY) ## run every chapter on five other seeds and keep the words
+	@$(BIN)/python -m alchemy.cli replicate --jobs $(JOBS)
+
+manifest: $(READY) ## write the contents and the tables of chapters from the chapters' manifests
+	@$(BIN)/python -m alchemy.cli manifest
 
 # nbgrader and its fifty packages are for instructors: an environment of their own.
 COURSE_VENV   ?= .venv-coursework

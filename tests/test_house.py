@@ -43,7 +43,8 @@ ROOMS = {
     "figures": {"chapter"},
     "cost": {"chapter"},
     "execute": {"chapter", "cost", "project"},
-    "run": {"cost", "evidence", "execute", "fingerprint", "project"},
+    "worker": {"execute"},
+    "run": {"cost", "evidence", "execute", "fingerprint", "project", "worker"},
     "cli": {"claims", "evidence", "manifests", "project", "records", "run", "scale"},
     None: {"chapter", "claims"},
 }

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -22,11 +21,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from alchemy import cost, evidence, fingerprint, project
-from alchemy.execute import CORES, has_jupyter
+from alchemy import cost, evidence, fingerprint, project, worker
+from alchemy.execute import CORES
 
 KEPT = 8  # runs of a page that stay
-STILL = 90.0  # seconds without processor time after which a page has stopped for good
 GUESS = 60.0  # seconds of a page that never ran here
 
 
@@ -229,89 +227,13 @@ def line(run: Run) -> str:
             f"compute {computing:5.1f} s  {spent['peak_mb']:5.0f} MB  {cost.yardsticks(spent):6.0f} yardsticks")
 
 
-def environment(run: Run, share: list[int]) -> dict[str, str]:
-    """The environment of a page's process: scale, seed, its cores, the library, and JAX's compilation cache."""
-    library = str(Path(__file__).resolve().parents[1])
-    cache = project.root() / "_build" / "jax"
-    own = {
-        "ALCHEMY_SCALE": run.scale, "ALCHEMY_SEED": str(run.seed), CORES: ",".join(map(str, share)),
-        "PYTHONPATH": os.pathsep.join(filter(None, (library, os.environ.get("PYTHONPATH")))), "MPLBACKEND": "agg",
-        # Two pages at once write to it safely; what compiles in less than half a second is compiled again faster than read.
-        "JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
-    }
-    return {k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | own
-
-
 def _one(run: Run, share: list[int], stop: threading.Event) -> str:
     """Execute a page in a process of its own; empty, or the end of its log where it failed."""
-    folder = run.folder
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    how = [] if has_jupyter() else ["plain"]
-    command = [sys.executable, "-m", "alchemy.execute", str(run.page), str(folder), *how]
-    for attempt in (1, 2):
-        with (folder / "log.txt").open("a", encoding="utf-8") as log:
-            child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                     env=environment(run, share), start_new_session=True)
-            ended = _watch(child, stop)
-        if ended != "still":
-            break
-        # JAX's threads on a CPU can lose a wake-up and wait for each other for good: seen, and rare.
-        _note(folder, f"no processor time for {STILL:.0f} s: ended and, once, started again (attempt {attempt})")
-    shutil.rmtree(folder / "ipython", ignore_errors=True)
-    if child.returncode == 0:
-        _prune(folder)
-        return ""
-    text = (folder / "log.txt").read_text(encoding="utf-8", errors="replace")
-    return "\n".join(f"    {row}" for row in text.splitlines() if not row.startswith("·"))[-4000:] + f"\n    log: {folder / 'log.txt'}"
-
-
-def _note(folder: Path, text: str) -> None:
-    with (folder / "log.txt").open("a", encoding="utf-8") as log:
-        log.write(text + "\n")
-
-
-def _watch(child: subprocess.Popen[bytes], stop: threading.Event) -> str:
-    """Wait for a page's process: "ended", "stopped" when asked to, or "still" where it does nothing any more."""
-    spent, since = -1.0, time.monotonic()
-    while True:
-        try:
-            child.wait(timeout=0.5)
-            return "ended"
-        except subprocess.TimeoutExpired:
-            pass
-        now = processor_seconds(child.pid)
-        if now is None or now > spent + 0.5:
-            spent, since = now or 0.0, time.monotonic()
-        if stop.is_set() or time.monotonic() - since > STILL:
-            end(child)
-            return "stopped" if stop.is_set() else "still"
-
-
-def processor_seconds(session: int) -> float | None:
-    """Processor seconds of all processes of a session, or None where the system does not tell (outside Linux)."""
-    if not Path("/proc/self/stat").is_file():
-        return None
-    total, tick = 0.0, os.sysconf("SC_CLK_TCK")
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        # After the name: state, parent, group, session ... user and system time are the twelfth and thirteenth.
-        if int(fields[3]) == session or int(fields[1]) == session:
-            total += (int(fields[11]) + int(fields[12])) / tick
-    return total
-
-
-def end(child: subprocess.Popen[bytes]) -> None:
-    """End a page's process and its kernel, which watches its parent."""
-    child.terminate()
-    try:
-        child.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    own = {"ALCHEMY_SCALE": run.scale, "ALCHEMY_SEED": str(run.seed), CORES: ",".join(map(str, share))}
+    error = worker.work(run.page, run.folder, own, project.root() / "_build" / "jax", stop)
+    if not error:
+        _prune(run.folder)
+    return error
 
 
 def _prune(folder: Path) -> None:

@@ -7,6 +7,7 @@ from sphinx.application import Sphinx
 from press import (
     cite,
     conflicts,
+    costs,
     folds,
     fronts,
     landing,
@@ -22,5 +23,5 @@ from press import (
 
 def connect(app: Sphinx) -> None:
     """Register the parts, the late places first."""
-    for part in (fronts, places, landing, prerequisites, timeline, sides, cite, meta, conflicts, folds, pictures, missing):
+    for part in (fronts, places, landing, prerequisites, timeline, sides, cite, meta, costs, conflicts, folds, pictures, missing):
         part.connect(app)

@@ -29,7 +29,7 @@ def counted(rows: Iterable[tuple[str, str]]) -> dict[str, Counter[str]]:
 def score(app: Sphinx) -> tuple[dict[str, Counter[str]], int, str]:
     """The score, the number of chapters in it, and where it is from.
 
-    Live from this build's run where that judged anything, else the committed ledger's words, with the reason.
+    Live from this build's run where that judged anything, else the expected words, with the reason.
     """
     found = verdicts.collected(app.env)
     claims = [row for run in found.values() for row in run["claims"]]
@@ -43,7 +43,7 @@ def score(app: Sphinx) -> tuple[dict[str, Counter[str]], int, str]:
     own = {name.partition("/")[0] for name in committed} & {"ledger"}
     rows = [(side_of.get(name, "side not known"), word) for name, word in committed.items() if name.partition("/")[0] not in own]
     why = f"the {scale} scale judges no claim" if claims else "no chapter was run for it"
-    said = f"From the committed ledger (laptop scale, seed 0), not from this build: {why}."
+    said = f"From the expected words (laptop scale, seed 0), not from this build: {why}."
     return counted(rows), len({name.partition("/")[0] for name in committed} - own), said
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from alchemy import evidence, fingerprint, project
+from alchemy import evidence, fingerprint, project, worker
 from alchemy import run as runs
 
 PAGE = """---
@@ -48,7 +48,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ALCHEMY_ROOT", str(tmp_path))
     monkeypatch.setenv("EXECUTED", str(tmp_path / "log"))
     monkeypatch.setenv("ALCHEMY_SCALE", "laptop")
-    monkeypatch.setattr(runs, "has_jupyter", lambda: False)  # kernels have their test in the site's build
+    monkeypatch.setattr(worker, "has_jupyter", lambda: False)  # kernels have their test in the site's build
 
     def written(slug: str, more: str = "") -> runs.Run:
         project.page(slug).write_text(PAGE % {"slug": slug, "topic": slug[3:], "more": more})
@@ -121,7 +121,7 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(book, tmp_path: Path) -
 
 
 def test_a_page_whose_threads_wait_for_each_other_is_started_again(book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "STILL", 4.0)
+    monkeypatch.setattr(worker, "STILL", 4.0)
     run = book("01-a", "time.sleep(1000 if len(log.read_text().splitlines()) == 1 else 0)")
     assert runs.execute([run], echo=quiet).finished == ["01-a"]
     assert len([line for line in log() if "begins" in line]) == 2
@@ -129,7 +129,7 @@ def test_a_page_whose_threads_wait_for_each_other_is_started_again(book, monkeyp
 
 
 def test_a_page_that_stands_still_twice_fails(book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "STILL", 3.0)
+    monkeypatch.setattr(worker, "STILL", 3.0)
     assert runs.execute([book("01-a", "time.sleep(1000)")], echo=quiet).failed == ["01-a"]
 
 

@@ -162,7 +162,7 @@ def interval_from(row: Mapping[str, Any]) -> stats.Interval:
 
 
 def words(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Claim id -> verdict word, for the committed ledger."""
+    """Claim id -> verdict word, as a chapter's expected words."""
     return {r["claim"]["id"]: r["verdict"]["word"] for r in rows if r["verdict"]}
 
 
