@@ -21,13 +21,10 @@ from threadpoolctl import threadpool_limits
 
 from alchemy import scale as scales
 from alchemy.claims import Claim, ClaimError, Ledger, Verdict, cards
-from alchemy.claims.ledger import finite
+from alchemy.words import CHAPTER_MIME, GLUE_PREFIX, finite
 
 if TYPE_CHECKING:
     from alchemy.records import Record
-
-CHAPTER_MIME = "application/vnd.alchemy.chapter+json"
-GLUE_PREFIX = "application/papermill.record/"  # what MyST-NB looks for behind {glue:text}
 
 
 def in_notebook() -> bool:

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from alchemy import stats
 from alchemy.claims import interval_from
+from alchemy.words import Word
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn", "diffrax", "optimistix", "matfree")
 
@@ -61,7 +62,7 @@ class _Claim(BaseModel):
 
 
 class _Verdict(BaseModel):
-    word: Literal["held", "failed", "undecided", "not judged"]
+    word: Word
     interval: _Interval
     values: list[float | None]
     diverged: int = Field(ge=0)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from alchemy import claims, records
 from alchemy.records import Record, RecordError
+from alchemy.words import JUDGED, Judged
 
 SCALE = "laptop"
 SEEDS = (1, 2, 3, 4, 5)
-Word = Literal["held", "failed", "undecided"]
 
 
 class Runs(BaseModel):
@@ -25,7 +24,7 @@ class Runs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     chapter_hash: str
-    seeds: dict[int, dict[str, Word]] = Field(default_factory=dict)
+    seeds: dict[int, dict[str, Judged]] = Field(default_factory=dict)
 
 
 class _File(RootModel[dict[str, Runs]]):
@@ -112,7 +111,7 @@ def summary(word: str, others: Mapping[int, str]) -> str:
     parts = []
     if same := sum(other == word for other in others.values()):
         parts.append(f"same on {same}")
-    for other in ("held", "failed", "undecided"):
+    for other in JUDGED:
         seeds = sorted(seed for seed, found in others.items() if found == other != word)
         if seeds:
             parts.append(f"{other} on {len(seeds)} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})")
