@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 
 import alchemy
 import jax
@@ -28,6 +31,22 @@ def opened(monkeypatch, tmp_path):
     monkeypatch.setenv("ALCHEMY_SEED", "3")
     monkeypatch.setattr(chapter, "_current", None)
     return alchemy.open_chapter(SLUG)
+
+
+def drawn(**environment: str) -> str:
+    """What a chapter draws in a process of its own, under these variables."""
+    code = ("import alchemy, jax; keys = alchemy.open_chapter('91-test-topic').keys('a', 2)\n"
+            "print(jax.random.normal(keys[0], (5,)).tolist(), jax.random.bits(keys[1], (3,)).tolist())")
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"JAX_PLATFORMS": "cpu"} | environment,
+                          capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+def test_no_variable_of_the_environment_changes_what_a_key_draws():
+    here = drawn()
+    assert here.startswith("[") and drawn(ALCHEMY_SEED="1") != here
+    assert drawn(JAX_DEFAULT_PRNG_IMPL="rbg") == here
+    assert drawn(JAX_THREEFRY_PARTITIONABLE="0") == here
 
 
 def registered(**changes):

@@ -70,7 +70,8 @@ class Chapter:
     def key(self, name: str) -> jax.Array:
         """The JAX key of a named random stream of this chapter, shifted by ALCHEMY_SEED."""
         stream = zlib.crc32(f"{self.slug}/{name}".encode())
-        return jax.random.fold_in(jax.random.key(self.seed), stream)
+        # The generator is named: with the default one, a variable in somebody's environment would change every number.
+        return jax.random.fold_in(jax.random.key(self.seed, impl="threefry2x32"), stream)
 
     def keys(self, name: str, seeds: int | np.integer) -> jax.Array:
         """One key per seed, shape (seeds,)."""
@@ -140,7 +141,7 @@ def open_chapter(slug: str) -> Chapter:
     """Open a chapter in this process: a fresh ledger, the scale and seed of the environment.
 
     Prints device, scale, seed, and the time that the GPU record took where there is one. From here on NumPy's and
-    SciPy's linear algebra uses one thread of this process.
+    SciPy's linear algebra uses one thread of this process, and JAX's keys give the same numbers in every environment.
     Raises scale.ScaleError for an unknown scale or seed, records.RecordError for a malformed record.
     """
     global _current
@@ -149,6 +150,8 @@ def open_chapter(slug: str) -> Chapter:
     if not re.fullmatch(r"[0-9]+(-[a-z0-9]+)+", slug):
         raise ValueError(f"chapter slug is {slug!r}; expected its file name without .md, such as '08-edge-of-stability'.")
     scale, seed = scales.current(), scales.seed()
+    # As is JAX's default; a variable that says otherwise would draw other numbers from the same keys.
+    jax.config.update("jax_threefry_partitionable", True)
     # BLAS threads wait by spinning, on the cores that JAX's threads want: small solves took up to ten times as long.
     threadpool_limits(limits=1, user_api="blas")
     reference = records.load_reference(slug)

@@ -14,12 +14,6 @@ from alchemy.claims.layout import card
 from alchemy.claims.regions import ClaimError, Region, number
 from alchemy.words import KINDS, SIDE_SIGNS, SIDES, Word, finite
 
-STATISTICS = {
-    "mean": stats.mean_interval,
-    "median": stats.median_interval,
-    "rate": stats.rate_interval,
-    "every": stats.range_interval,
-}
 STATISTIC_TEXT = {
     "mean": "mean over {n} seeds, 95 % interval",
     "median": "median over {n} seeds, 95 % interval",
@@ -114,7 +108,7 @@ class Claim:
                 "(lower case letters, digits and hyphens, one slash)."
             )
         for name, value, allowed in (("side", self.side, SIDES), ("kind", self.kind, KINDS),
-                                     ("statistic", self.statistic, tuple(STATISTICS))):
+                                     ("statistic", self.statistic, tuple(STATISTIC_TEXT))):
             if value not in allowed:
                 raise ClaimError(
                     f"claim {self.id}: {name} is {value!r}; expected one of {', '.join(allowed)}."
@@ -202,11 +196,8 @@ class Claim:
             return stats.Interval(0.0, -np.inf, np.inf, x.size, "every run diverged"), (), int(mask.sum())
         if kept.size == 0:
             raise ClaimError(f"claim {self.id}: all {x.size} runs diverged; nothing is left to estimate.")
-        if scale == "smoke" and self.statistic != "rate":
-            # Two seeds carry no interval.
-            return stats.range_interval(kept), tuple(float(v) for v in kept), int(mask.sum())
         try:
-            interval = STATISTICS[self.statistic](kept)
+            interval = stats.interval(kept, self.statistic, scale=scale)
         except stats.SampleError as error:
             raise stats.SampleError(f"claim {self.id}: {error}") from None
         return interval, tuple(float(v) for v in kept), int(mask.sum())
