@@ -6,12 +6,15 @@ book's build and in a terminal without IPython.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -80,6 +83,30 @@ class Chapter:
     def rng(self, name: str) -> np.random.Generator:
         """The NumPy generator of a named random stream of this chapter, shifted by ALCHEMY_SEED."""
         return np.random.default_rng([self.seed, zlib.crc32(f"{self.slug}/{name}".encode())])
+
+    def bench(self) -> ModuleType:
+        """The chapter's apparatus, `chapters/<slug>/bench.py`, as a module: its network, trainer, measurements.
+
+        Looked for in the book's checkout, in the working folder, and beside the folder that holds the laboratory, which
+        is where a downloaded notebook unpacks what it carries. Raises FileNotFoundError naming these places.
+        """
+        from alchemy import records
+
+        folders = (records.root(), Path.cwd(), Path(__file__).resolve().parents[2])
+        places = [folder / "chapters" / self.slug / "bench.py" for folder in folders]
+        path = next((place for place in places if place.is_file()), None)
+        if path is None:
+            raise FileNotFoundError(
+                f"chapter {self.slug} has no bench: none of {', '.join(map(str, dict.fromkeys(places)))} is a file. "
+                "Run the chapter in the book's checkout, or download its notebook again, which carries the bench."
+            )
+        name = f"bench_{self.slug.replace('-', '_')}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        # Before it runs: dataclasses and pickles look their module up by its name.
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
 
     def keep(self, name: str, /, **arrays: ArrayLike | float) -> None:
         """Keep a small summary curve for the record (at most 20,000 numbers), to seven significant digits."""
