@@ -274,6 +274,18 @@ def test_a_computation_over_seeds_is_the_same_seed_by_seed(at_once):
     np.testing.assert_allclose(found["end"], np.array(alone), rtol=1e-5)
 
 
+def test_what_is_compiled_beforehand_is_not_compiled_again():
+    traced = []
+
+    def walk(own, by):
+        traced.append(1)
+        return own + by
+
+    found = over_seeds(walk)
+    found.compile(np.ones(3), 1.0)
+    assert found(np.arange(3.0), 2.0).tolist() == [2, 3, 4] and len(traced) == 1
+
+
 @pytest.mark.parametrize("own", [(np.ones(3), np.ones(2)), np.ones(()), np.ones((0, 2))])
 def test_own_arguments_that_are_not_one_per_seed_are_named(own):
     with pytest.raises(TrainingError, match="expected one axis"):

@@ -58,15 +58,35 @@ def seed_sharding(devices: list[jax.Device] | None = None) -> NamedSharding:
     return NamedSharding(Mesh(np.array(devices or jax.devices()), ("seed",)), PartitionSpec("seed"))
 
 
+@dataclass(frozen=True, eq=False)
+class OverSeeds:
+    """A compiled function of all seeds; made by `over_seeds`."""
+
+    run: Callable[..., PyTree]
+    sharding: NamedSharding
+
+    def __call__(self, own: PyTree, *shared: PyTree) -> PyTree:
+        """NumPy arrays with leading axis (seeds,), which every leaf of `own` has; `shared` is the same for all seeds.
+
+        Raises TrainingError if the leaves of `own` disagree about the number of seeds.
+        """
+        seeds = _seeds_of(own)
+        return jax.tree.map(lambda x: _host(x)[:seeds], self.run(_lay(own, self.sharding), *shared))
+
+    def compile(self, own: PyTree, *shared: PyTree) -> None:
+        """Compile for arguments like these before the first call: several functions at a time, in threads."""
+        _seeds_of(own)
+        self.run.lower(_lay(own, self.sharding), *shared).compile()
+
+
 def over_seeds(function: Callable[..., PyTree], *, at_once: int | None = None, devices: list[jax.Device] | None = None
-               ) -> Callable[..., PyTree]:
+               ) -> OverSeeds:
     """A function of one seed as a compiled function of all seeds, which are laid over the devices.
 
+    For whatever `train` does not fit: a run that needs no records, a measurement, a game.
     function: (own, *shared) -> pytree of arrays. own: what belongs to the seed (its key, its data), any pytree.
     at_once: so many seeds of a device are computed side by side, the others after them; all of them if None. A cache
         holds a few small networks and not a hundred.
-    Returns (own, *shared) -> pytree of NumPy arrays with leading axis (seeds,), where every leaf of `own` has that axis
-    and `shared` is the same for all. Raises TrainingError if the leaves of `own` disagree about the number of seeds.
     """
     sharding = seed_sharding(devices)
 
@@ -74,14 +94,14 @@ def over_seeds(function: Callable[..., PyTree], *, at_once: int | None = None, d
     def run(own: PyTree, *shared: PyTree) -> PyTree:
         return _each_device(function, sharding, at_once, len(shared))(own, *shared)
 
-    def call(own: PyTree, *shared: PyTree) -> PyTree:
-        counts = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(own)}
-        if len(counts) != 1 or min(counts) in ((), (0,)):
-            raise TrainingError(f"the seeds' own arguments have leading axes {sorted(counts)}; expected one axis (seeds,) for all.")
-        seeds = counts.pop()[0]
-        return jax.tree.map(lambda x: _host(x)[:seeds], run(_lay(own, sharding), *shared))
+    return OverSeeds(run, sharding)
 
-    return call
+
+def _seeds_of(own: PyTree) -> int:
+    counts = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(own)}
+    if len(counts) != 1 or min(counts) in ((), (0,)):
+        raise TrainingError(f"the seeds' own arguments have leading axes {sorted(counts)}; expected one axis (seeds,) for all.")
+    return counts.pop()[0]
 
 
 def train(
