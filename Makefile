@@ -43,11 +43,11 @@ epub: book ## the same as an EPUB 3 (wants Chromium for its formulas)
 
 test: $(READY) ## unit tests, and every chapter at smoke scale
 	@mkdir -p _build/notebooks
-	@ALCHEMY_SCALE=smoke JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} $(BIN)/python -m pytest tests _build/notebooks --ignore=tests/site \
+	@ALCHEMY_SCALE=smoke JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} $(BIN)/python -m pytest tests _build/notebooks --ignore=tests/site --ignore=tests/course/thirty \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $(JOBS) --dist loadscope
 
 test-site: $(READY) ## the built site in a real browser; SITE=folder (skips with the reason where there is none)
-	@ALCHEMY_SCALE=smoke SITE=$(SITE) $(BIN)/python -m pytest tests/site tests/coursework/test_published.py -n $(JOBS) --dist worksteal
+	@ALCHEMY_SCALE=smoke SITE=$(SITE) $(BIN)/python -m pytest tests/site tests/course/thirty/test_published.py -n $(JOBS) --dist worksteal
 
 lab: $(READY) ## JupyterLab on the chapters, opened as notebooks and saved as text
 	@JUPYTER_CONFIG_PATH=$(CURDIR)/scripts/lab $(BIN)/jupyter lab chapters
@@ -73,7 +73,7 @@ COURSE_OUT    ?= _build/coursework
 ASSIGNMENTS   ?=
 ROSTER        ?= coursework/roster.csv
 SUBMITTED     ?= coursework/submitted
-KIT            = PYTHONPATH=$(CURDIR)/code:$(CURDIR) $(COURSE_BIN)/python -m coursework.kit
+KIT            = $(COURSE_BIN)/python -m course
 KIT_OPTIONS    = --roster "$(ROSTER)" --out "$(COURSE_OUT)" $(if $(OVERLAY),--overlay "$(OVERLAY)")
 
 $(COURSE_READY): coursework/requirements.lock
@@ -91,8 +91,8 @@ coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (folder or zi
 	else echo "Nothing to grade yet: there is no $(SUBMITTED). Put notebooks there as STUDENT/ASSIGNMENT.ipynb, or name a" \
 	  "folder or a zip with SUBMITTED=..., and run this again."; fi
 
-test-coursework: $(COURSE_READY) ## the coursework's cycle with a class of thirty, hostile ones included; SITE=folder is searched too
-	@SITE=$(SITE) $(COURSE_BIN)/python -m pytest tests/coursework -q -rs -n $(JOBS) --dist loadfile
+test-coursework: $(COURSE_READY) ## the coursework: graders against wrong solutions, a class of thirty, hostile ones included; SITE=folder is searched too
+	@SITE=$(SITE) $(COURSE_BIN)/python -m pytest tests/course -q -rs -n $(JOBS) --dist loadfile
 
 lock: ## resolve requirements.txt anew into requirements.lock
 	@PYTHON=$(PYTHON) scripts/lock.sh
