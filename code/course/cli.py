@@ -20,7 +20,7 @@ from tqdm import tqdm
 from course import course as courses
 from course import variants
 from course.course import Course, CourseError
-from course.sandbox import Limits, NoSandbox, engine
+from course.engines import Limits, NoSandbox, engine
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -90,6 +90,16 @@ def _took(seconds: dict[str, float]) -> str:
     return f"seconds per submission: median {median(seconds.values()):.1f}, worst {seconds[slowest]:.1f} ({slowest})"
 
 
+def _fared(fates: list[Any]) -> str:
+    """How many are new, kept, changed; and by how much each changed."""
+    done = [fate for fate in fates if not fate.error]
+    moved = {f"{f.job.student}/{f.job.slug}": f.after - f.before for f in done if f.what == "again" and f.after != f.before}
+    same = sum(fate.what == "again" for fate in done) - len(moved)
+    counted = f"{sum(fate.what == 'new' for fate in done)} new, {sum(fate.what == 'kept' for fate in done)} kept, {len(moved)} changed"
+    counted += f", {same} graded again with the same points" if same else ""
+    return counted + "".join(f"\n  {name}: {by:+g} points" for name, by in sorted(moved.items()))
+
+
 @app.command()
 def release(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
             root: Root = None) -> None:
@@ -112,6 +122,7 @@ def grade(
     root: Root = None,
     submitted: Annotated[Path, typer.Option(help="Folder STUDENT/ASSIGNMENT.ipynb, or a Gradescope zip.")] = SUBMITTED,
     workers: Annotated[int, typer.Option(min=1, help="Submissions at a time.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Grade again what is graded already.")] = False,
     no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run students' code with your own rights. Do not.")] = False,
 ) -> None:
     """Grade what is handed in; what is graded already is kept, so an interrupted run goes on where it stopped."""
@@ -138,19 +149,20 @@ def grade(
     if not jobs:
         raise _fail(f"there is no submission in {submitted}; expected STUDENT/ASSIGNMENT.ipynb, such as "
                     f"{session.people[0].id}/{session.slugs[0]}.ipynb, or a zip as Gradescope exports it.")
-    failed, seconds = [], {}
-    for job, error in tqdm(grading.grade(jobs, session.course, secret, out, limits, confined, workers), total=len(jobs),
-                           desc="grade", disable=None):
-        if error:
-            failed.append(f"{job.student}/{job.slug}: {error}")
-        else:
-            seconds[f"{job.student}/{job.slug}"] = grading.seconds(out, job)
+    fates = list(tqdm(grading.grade(jobs, session.course, secret, out, limits, confined, workers, force=force), total=len(jobs),
+                      desc="grade", disable=None))
+    failed = [f"{fate.job.student}/{fate.job.slug}: {fate.error}" for fate in fates if fate.error]
+    results = {f"{f.job.student}/{f.job.slug}": grading.result(out, f.job) for f in fates if not f.error}
+    for name, found in sorted(results.items()):
+        for note in found.get("attention", []):
+            typer.secho(f"{name}: {note}", fg="yellow", err=True)
     for note in gradebook.sync(session.course, out, session.slugs, session.people, secret):
         typer.secho(note, fg="red", err=True)
     where = "without a sandbox" if no_sandbox else f"in {confined[0]}"
     typer.echo(f"{len(jobs) - len(failed)} of {len(jobs)} submissions graded, {where}; results in {out / 'results'}")
-    if seconds:
-        typer.echo(_took(seconds))
+    typer.echo(_fared(fates))
+    if results:
+        typer.echo(_took({name: float(found["seconds"]) for name, found in results.items()}))
     if failed:
         raise _fail("not graded, through no fault of the students':\n  " + "\n  ".join(failed) +
                     "\nMend this and run the same command: the others are kept.")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course.course import COURSEWORK, ROOT, Course
-from course.sandbox import INSIDE, Limits
+from course.engines import INSIDE, Limits
 from course.submission import FILE_BYTES
 
 if TYPE_CHECKING:

@@ -18,8 +18,10 @@ from typing import Any
 from course import fingerprint, release, scoring, submission, variants
 from course.assignment import CONFIDENCES
 from course.course import Course
+from course.engines import Limits
 from course.items import Item
-from course.sandbox import START, Died, Limits, Sandbox
+from course.runner import PATIENCE, TimeUp
+from course.sandbox import START, Died, Sandbox
 from course.scoring import Key, complaint
 from course.submission import Plan, Step, Unreadable
 
@@ -38,8 +40,23 @@ class Job:
     submitted: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Graded:
+    """How one submission fared. error: what went wrong on the grader's side, "" if nothing. what: "new", "kept", or "again"
+    where a result was there and was not current. before, after: automatic points, None where there is no result."""
+
+    job: Job
+    error: str = ""
+    what: str = "kept"
+    before: float | None = None
+    after: float | None = None
+
+
 class Run:
-    """One notebook in the sandbox, restarted without the step that killed it. Fills `scores`, `bets` and `cells`."""
+    """One notebook in the sandbox, restarted without the step that killed it.
+
+    Fills `scores`, `bets`, `cells`, and `attention`: what a teacher should look at, since no mark is final by a clock alone.
+    """
 
     def __init__(self, plan: Plan, items: dict[str, Item], drawn: dict[str, dict[str, Any]], key: Key, limits: Limits) -> None:
         self.plan, self.items, self.variant, self.key, self.limits = plan, items, drawn, key, limits
@@ -47,14 +64,16 @@ class Run:
         self.bets: dict[str, dict[str, Any]] = {}
         self.cells: dict[int, dict[str, Any]] = {}
         self.dead: set[tuple[int, str]] = set()
-        self.deadline = time.monotonic() + limits.total_seconds
+        self.attention: list[str] = []
+        self.spent = 0.0  # seconds of processor time
+        self.deadline = time.monotonic() + PATIENCE * limits.total_seconds
 
     def go(self, engine: tuple[str, ...], worker: int) -> None:
         """Run to the end, or as far as deaths and time allow."""
         why = "the notebook ended Python too often"
         for _ in range(DEATHS):
-            left = self.deadline - time.monotonic()
-            if left <= 1:
+            left = self.limits.total_seconds - self.spent
+            if left <= 1 or time.monotonic() > self.deadline:
                 why = "the time for the whole notebook was over"
                 break
             try:
@@ -64,9 +83,11 @@ class Run:
             except Died as death:
                 if not self.dead:
                     why = f"the notebook could not be started: {death}"
-        for slug, item in self.items.items():
-            if item.kind != "essay":
-                self.scores.setdefault(slug, (0.0, f"{why}, before this item was reached."))
+        lost = [slug for slug, item in self.items.items() if item.kind != "essay" and slug not in self.scores]
+        for slug in lost:
+            self.scores[slug] = (0.0, f"{why}, before this item was reached.")
+        if lost:
+            self.attention.append(f"{why}: no points for {', '.join(lost)}")
 
     def _pass(self, box: Sandbox) -> None:
         box.ask({"do": "cell", "source": "import numpy, course.assignment", "name": "<start>"}, START)
@@ -79,11 +100,18 @@ class Run:
 
     def _ask(self, box: Sandbox, place: tuple[int, str], request: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Ask, and remember the place of a death so that the next pass leaves it out."""
+        before, where = box.spent(), request.get("name") or place[1]
         try:
-            return box.ask(request, min(seconds, max(1.0, self.deadline - time.monotonic())))
-        except Died:
+            reply = box.ask(request, min(seconds, max(1.0, self.limits.total_seconds - self.spent)))
+        except Died as death:
             self.dead.add(place)
+            self.attention.append(f"{where} was stopped: {death}")
             raise
+        finally:
+            self.spent += box.spent() - before
+        if reply.get("error", {}).get("type") == TimeUp.__name__:
+            self.attention.append(f"{where} ran out of time")
+        return reply
 
     def _cell(self, box: Sandbox, number: int, step: Step) -> None:
         request = {"do": "cell", "source": step.source, "name": step.name}
@@ -168,7 +196,7 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
     cells = [c for c in released["cells"] if release.nbgrader_of(c).get("grade")]
     result: dict[str, Any] = {"assignment": job.slug, "student": job.student, "notes": [], "cells": [],
                               "submitted": job.submitted.isoformat() if job.submitted else None, "bets": {}, "sources": {},
-                              "added": [],
+                              "added": [], "attention": [],
                               "fingerprint": fingerprint.of(job, course, secret, limits)}
     scores: dict[str, tuple[float, str]] = {}
     texts: dict[str, str | None] = {}
@@ -176,6 +204,7 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
         plan = submission.plan(released, submission.read(job.path), list(items.values()))
     except Unreadable as error:
         result["notes"] = [str(error)]
+        result["attention"] = [f"could not be read: {error}"]
         scores = {slug: (0.0, "the submission could not be read.") for slug in items}
     else:
         mark = hashlib.sha256(job.path.read_bytes()).hexdigest()
@@ -183,7 +212,7 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
         run.go(engine, worker)
         scores, texts, result["bets"] = run.scores, plan.texts, run.bets
         result |= {"notes": plan.notes, "cells": [run.cells[n] for n in sorted(run.cells)], "sources": plan.sources,
-                   "added": plan.added}
+                   "added": plan.added, "attention": run.attention, "processor": round(run.spent, 2)}
     result["grades"] = [_grade(cell, items, scores, texts) for cell in cells]
     return result | {"seconds": round(time.monotonic() - begun, 2)}
 
@@ -209,17 +238,18 @@ def result_path(out: Path, job: Job) -> Path:
     return out / "results" / job.slug / f"{job.student}.json"
 
 
-def seconds(out: Path, job: Job) -> float:
-    """What grading a submission took, as its result says."""
-    return float(json.loads(result_path(out, job).read_text(encoding="utf-8"))["seconds"])
-
-
-def done(path: Path, mark: str) -> bool:
-    """Whether a finished result with this fingerprint is there."""
+def result(out: Path, job: Job) -> dict[str, Any]:
+    """A submission's result as it is there; {} where there is none that can be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["fingerprint"] == mark
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        found = json.loads(result_path(out, job).read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def points(found: dict[str, Any]) -> float | None:
+    """What a result gives by machine; None for no result."""
+    return sum(row["score"] or 0.0 for row in found["grades"]) if "grades" in found else None
 
 
 def write(path: Path, result: dict[str, Any]) -> None:
@@ -231,31 +261,35 @@ def write(path: Path, result: dict[str, Any]) -> None:
 
 
 def grade(jobs: list[Job], course: Course, secret: bytes, out: Path, limits: Limits, engine: tuple[str, ...],
-          workers: int = 1) -> Iterator[tuple[Job, str]]:
-    """Grade what has no current result. Yields (job, "" or what went wrong on the grader's side) as each ends."""
+          workers: int = 1, *, force: bool = False) -> Iterator[Graded]:
+    """Grade what has no current result, or everything by `force`. Yields each submission's fate as it ends."""
     todo = []
     for job in jobs:
-        if done(result_path(out, job), fingerprint.of(job, course, secret, limits)):
-            yield job, ""
+        found = result(out, job)
+        if not force and found.get("fingerprint") == fingerprint.of(job, course, secret, limits):
+            yield Graded(job, "", "kept", points(found), points(found))
         else:
-            todo.append(job)
+            todo.append((job, points(found)))
     free: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(workers):
         free.put(number)
 
-    def work(job: Job) -> None:
+    def work(job: Job) -> float | None:
         worker = free.get()
         try:
-            write(result_path(out, job), one(job, course, secret, limits, engine, worker))
+            made = one(job, course, secret, limits, engine, worker)
+            write(result_path(out, job), made)
+            return points(made)
         finally:
             free.put(worker)
 
     with ThreadPoolExecutor(workers) as pool:
-        running = {pool.submit(work, job): job for job in todo}
+        running = {pool.submit(work, job): (job, before) for job, before in todo}
         try:
             for future in as_completed(running):
-                error = future.exception()
-                yield running[future], f"{type(error).__name__}: {error}" if error else ""
+                (job, before), error = running[future], future.exception()
+                said, after = (f"{type(error).__name__}: {error}", before) if error else ("", future.result())
+                yield Graded(job, said, "new" if before is None else "again", before, after)
         finally:
             for future in running:
                 future.cancel()

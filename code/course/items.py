@@ -39,7 +39,7 @@ class Item:
     compare: (found, expected, variant, arguments) -> Score for one probe; an item's share is the mean over probes,
         unless `all_or_nothing`.
     tolerance: one sentence: where the tolerance of `compare` comes from (the spread over at least 20 seeds of what).
-    seconds: time limit for all calls of this item together.
+    seconds: processor time for all calls of this item together.
     scale: for "prediction", which must have it: the standard deviation of the result over at least 20 students' variants, in
         the result's own unit, so that bets on different items can be added up (`python -m course.spread --bets` measures it).
     """

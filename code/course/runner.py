@@ -12,7 +12,6 @@ import io
 import json
 import linecache
 import os
-import re
 import resource
 import signal
 import sys
@@ -23,9 +22,38 @@ from typing import Any
 
 from course.wire import decode, encode
 
+PATIENCE = 10  # seconds on the clock for one of processor time: who sleeps is stopped, who shares the machine is not
+
 
 class TimeUp(BaseException):
     """The cell's time is over. No Exception: `except Exception` must not hold it up."""
+
+
+def allow(seconds: float) -> None:
+    """Raise TimeUp in this process after so many seconds of its processor time, or PATIENCE times as many on the clock.
+
+    The alarm comes again each second: code that swallows the first one meets the next. `disallow` ends it.
+    """
+    for number, clock, after in ((signal.SIGPROF, signal.ITIMER_PROF, seconds),
+                                 (signal.SIGALRM, signal.ITIMER_REAL, PATIENCE * seconds)):
+        signal.signal(number, _time_up)
+        signal.setitimer(clock, after, 1.0)
+
+
+def disallow() -> None:
+    """No alarm from here on."""
+    for _ in range(5):
+        try:
+            for number, clock in ((signal.SIGPROF, signal.ITIMER_PROF), (signal.SIGALRM, signal.ITIMER_REAL)):
+                signal.setitimer(clock, 0)
+                signal.signal(number, signal.SIG_IGN)
+            break
+        except TimeUp:
+            continue
+
+
+def _time_up(*_: Any) -> None:
+    raise TimeUp("the time for this is over")
 
 
 class Printed(io.TextIOBase):
@@ -52,7 +80,7 @@ def confine(limits: dict[str, int]) -> None:
     """Lower this process's limits for good and, if it starts as root, become nobody in particular."""
     memory = limits["memory_mb"] * 2**20
     for which, most in (
-        (resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, limits["total_seconds"] + 5), (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, limits["total_seconds"] + 30), (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, limits["file_mb"] * 2**20), (resource.RLIMIT_NOFILE, 512),
         (resource.RLIMIT_NPROC, limits["processes"]),
     ):
@@ -68,17 +96,57 @@ def confine(limits: dict[str, int]) -> None:
         os.setresuid(limits["uid"], limits["uid"], limits["uid"])
 
 
-def run_cell(source: str, name: str, namespace: dict[str, Any]) -> None:
-    """Execute one cell as a notebook would, without IPython: magics are blanked, the last value is printed."""
-    source = re.sub(r"(?m)^[%!].*$", "pass", source)
+class Shell:
+    """What `get_ipython()` gives: `%time` and its like run their statement, and what needs a terminal does nothing."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.user_ns = namespace
+
+    def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> Any:
+        return run(line, f"<%{name}>", self.user_ns, sys._getframe(1).f_locals) if name in ("time", "prun") else None
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        if name in ("time", "prun", "capture"):
+            run_cell(cell, f"<%%{name}>", self.user_ns)
+
+    def magic(self, line: str) -> Any:
+        return self.run_line_magic(*line.lstrip("%").partition(" ")[::2])
+
+    def getoutput(self, *_: Any, **__: Any) -> list[str]:
+        from IPython.utils.text import SList
+
+        return SList()
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
+
+
+def parsed(source: str, name: str) -> ast.Module:
+    """A cell's syntax tree; what is IPython's and no Python goes through IPython's own transformer first."""
+    try:
+        tree = ast.parse(source, name)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        source = TransformerManager().transform_cell(source)
+        tree = ast.parse(source, name)
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    tree = ast.parse(source, name)
+    return tree
+
+
+def run(source: str, name: str, namespace: dict[str, Any], local: Any = None) -> Any:
+    """Execute a cell or a magic's statement. Returns the last line's value where that line is an expression."""
+    tree = parsed(source, name)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, name, "exec"), namespace)  # noqa: S102
-    if last is not None:
-        value = eval(compile(ast.Expression(last.value), name, "eval"), namespace)
-        if value is not None:
-            print(repr(value)[:10_000])
+    exec(compile(tree, name, "exec"), namespace, local)  # noqa: S102
+    return None if last is None else eval(compile(ast.Expression(last.value), name, "eval"), namespace, local)
+
+
+def run_cell(source: str, name: str, namespace: dict[str, Any]) -> None:
+    """Execute one cell as a notebook would: the last value is printed."""
+    value = run(source, name, namespace)
+    if value is not None:
+        print(repr(value)[:10_000])
 
 
 def described(error: BaseException) -> dict[str, Any]:
@@ -99,35 +167,25 @@ class Runner:
         self.limits = limits
         self.module = ModuleType("__main__")
         self.module.__dict__["display"] = lambda *values, **_: print(*values)
+        shell = Shell(self.module.__dict__)
+        self.module.__dict__["get_ipython"] = lambda: shell
         sys.modules["__main__"] = self.module
 
     def step(self, request: dict[str, Any]) -> dict[str, Any]:
         printed = Printed(self.limits["output_kb"] * 1024)
-        before, begun = (sys.stdout, sys.stderr, sys.stdin), time.monotonic()
+        before, begun = (sys.stdout, sys.stderr, sys.stdin), time.process_time()
         sys.stdout = sys.stderr = printed
         sys.stdin = io.StringIO()
         reply: dict[str, Any] = {}
         try:
-            # The alarm comes again each second: a cell that swallows the first one meets the next.
-            signal.signal(signal.SIGALRM, self._time_up)
-            signal.setitimer(signal.ITIMER_REAL, request["seconds"], 1.0)
+            allow(request["seconds"])
             reply["value"] = getattr(self, "do_" + request["do"])(request)
         except BaseException as error:  # noqa: BLE001 - a student's code may raise anything
             reply["error"] = described(error)
         finally:
-            for _ in range(5):
-                try:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-                    signal.signal(signal.SIGALRM, signal.SIG_IGN)
-                    break
-                except TimeUp:
-                    continue
+            disallow()
             sys.stdout, sys.stderr, sys.stdin = before
-        return reply | {"printed": str(printed), "seconds": round(time.monotonic() - begun, 3)}
-
-    @staticmethod
-    def _time_up(*_: Any) -> None:
-        raise TimeUp("the time for this is over")
+        return reply | {"printed": str(printed), "seconds": round(time.process_time() - begun, 3)}
 
     def do_cell(self, request: dict[str, Any]) -> None:
         run_cell(request["source"], request["name"], self.module.__dict__)

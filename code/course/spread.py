@@ -1,6 +1,6 @@
 """How far right solutions lie from the reference, over many students: where every tolerance comes from.
 
-    python -m course.spread [--students 24] [--bets] [slug or item id ...]
+    python -m course.spread [--students 24] [--overlay FOLDER] [01 04-initialization ...]
 
 For each auto-graded item, for each of so many drawn students, every right solution of its suite answers the hidden
 inputs; then once more with all numbers that it is given in single precision. Three figures come out:
@@ -9,30 +9,32 @@ inputs; then once more with all numbers that it is given in single precision. Th
 - inside: the smallest factor by which a difference may grow before the item's own `compare` takes points away;
 - single: the share of students for whom the first right solution in single precision still gets full points.
 
-With `--bets` it measures instead, for each prediction, the result over so many students: its mean and its standard
-deviation, which is the item's `scale`.
-
-An item's `tolerance` says what was found. A tolerance is sound if `inside` is large, and of use if the mutation test
-(tests/test_coursework_mutants.py) shows that no wrong solution fits into it.
+For each prediction, the result's mean and standard deviation over so many students: what the item's `scale` is held to.
+All of it is written to the assignment's spread.json, which the tests compare with the items as they are. A tolerance is
+sound if `inside` is large, and of use if the mutation test shows that no wrong solution fits into it.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
 import math
+import platform
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 
 from course import course as courses
 from course import mutation, scoring, variants
-from course.course import Course
+from course.course import Course, CourseError
 from course.items import Item, Score
 from course.scoring import Key
 
@@ -52,13 +54,6 @@ class Spread:
     inside: float
     single: float
     failed: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        same = "none differs from the reference" if self.differ == 0 else (
-            f"they differ from it by at most {self.differ:.0e}, and {min(self.inside, LARGEST):.1e} times that would pass")
-        return (f"{self.item}: {self.students} students, {self.inputs} hidden inputs, {self.solutions} right solutions: {same}; "
-                f"in single precision {self.single:.0%} of the students pass"
-                + "".join(f"\n  NOT RIGHT: {line}" for line in self.failed))
 
 
 def measure(course: Course, slug: str, item: Item, students: int = STUDENTS) -> Spread:
@@ -93,14 +88,29 @@ def results(item: Item, students: int = STUDENTS) -> np.ndarray:
     return np.array([float(item.reference(variant)) for variant in drawn])
 
 
-def _bets(course: Course, names: set[str], students: int) -> None:
-    """Print what `scale` each prediction's results give, beside the one that it has."""
-    for slug in course.slugs():
-        for item in course.items(slug):
-            if item.kind == "prediction" and (not names or {slug, item.id} & names):
-                found = results(item, students)
-                print(f"{item.id}: {students} students, results from {found.min():.4g} to {found.max():.4g}, "
-                      f"mean {found.mean():.4g}, standard deviation {found.std(ddof=1):.4g}; scale={item.scale:g}", flush=True)
+def load(course: Course, slug: str) -> dict[str, Any]:
+    """What is stored of an assignment. Raises CourseError where nothing is."""
+    return json.loads(course.find(slug, "spread.json").read_text(encoding="utf-8"))
+
+
+def assignment(course: Course, slug: str, students: int = STUDENTS) -> dict[str, Any]:
+    """The measurement of every item of an assignment, as it is stored. Raises CourseError for a solution that was not right."""
+    items = course.items(slug)
+    found = [measure(course, slug, item, students) for item in items if item.kind in ("function", "value")]
+    if failed := [f"{spread.item}, {line}" for spread in found for line in spread.failed]:
+        raise CourseError("not every right solution was found right:\n  " + "\n  ".join(failed))
+    bets = {item.id: results(item, students) for item in items if item.kind == "prediction"}
+    return {
+        "measured": datetime.now(UTC).date().isoformat(),
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in ("numpy", "scipy", "jax")}},
+        "items": {spread.item: {k: _short(v) for k, v in asdict(spread).items() if k not in ("item", "failed")} for spread in found},
+        "bets": {name: {"students": students, "mean": _short(drawn.mean()), "deviation": _short(drawn.std(ddof=1))}
+                 for name, drawn in bets.items()},
+    }
+
+
+def _short(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.3g}")
 
 
 def _answers(slug: str, item: Item, code: str, everything: dict, probes: list[tuple], dtype: Any = None) -> list[Any]:
@@ -199,29 +209,21 @@ def _room(item: Item, found: Any, expected: Any, variant: dict[str, Any], argume
     return 10**low
 
 
-def main() -> int:
-    """Print a line for each item that was named, or for all; and write _build/coursework/spread.json. 1 if one was not right."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("names", nargs="*", help="assignments (04-initialization) or items (initialization/signal)")
-    options.add_argument("--students", type=int, default=STUDENTS)
-    options.add_argument("--bets", action="store_true", help="the scales of the predictions instead")
-    given = options.parse_args()
-    course, bad = courses.load(), 0
-    if given.bets:
-        _bets(course, set(given.names), given.students)
-        return 0
-    path = courses.ROOT.parent / "_build" / "coursework" / "spread.json"
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for slug, item in mutation.cases(course):
-        if not given.names or {slug, item.id} & set(given.names):
-            found = measure(course, slug, item, given.students)
-            print(found, flush=True)
-            bad += len(found.failed)
-            kept[item.id] = asdict(found)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return min(bad, 1)
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help="Assignments, such as 04 or 04-initialization; all if none.")] = None,
+    students: Annotated[int, typer.Option(min=2)] = STUDENTS,
+    overlay: Annotated[Path | None, typer.Option(help="An instructor's overlay.")] = None,
+) -> None:
+    """Measure how far right solutions lie from the reference, and write it to the assignments' spread.json."""
+    course = courses.load(overlay)
+    for slug in course.slugs():
+        if names and not {slug, slug.partition("-")[0]} & set(names):
+            continue
+        made = assignment(course, slug, students)
+        path = course.find(slug, "items.py").with_name("spread.json")
+        path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        typer.echo(f"{path}\n{json.dumps(made['items'] | made['bets'], indent=1)}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    typer.run(main)

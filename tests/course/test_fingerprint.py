@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from course import course as courses
 from course import fingerprint
+from course.engines import Limits
 from course.grade import Job
-from course.sandbox import Limits
 
 DEMO = Path(__file__).parent / "demo"
 SLUG = "90-demo"
@@ -55,7 +55,7 @@ def append(path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("name", [
     "grade", "scoring", "items", "wire", "variants", "sandbox", "seccomp", "watch", "runner", "submission", "release", "assignment"])
-def test_a_fix_in_the_grader_grades_everything_anew_and_a_comment_nothing(place: Path, mark: Mark, name: str) -> None:
+def test_a_fix_in_the_grader_grades_all_anew_and_a_comment_nothing(place: Path, mark: Mark, name: str) -> None:
     path, before = place / "code" / "course" / f"{name}.py", (mark(), mark("95-other"))
     append(path, "\n# a comment\n\n\ndef more():\n    return 1\n")
     after = mark(), mark("95-other")

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from course import course as courses
-from course import fingerprint, grade, inputs, readers, sandbox, scoring, seccomp, submission, variants, wire
+from course import engines, fingerprint, grade, inputs, readers, sandbox, scoring, seccomp, submission, variants, wire
 from course.items import Item
 from course.release import Student, students
 
@@ -202,7 +202,7 @@ def test_the_command_that_makes_the_sandbox_is_not_told_the_secret(monkeypatch: 
 
 
 def test_no_two_workers_share_the_count_of_processes() -> None:
-    users = {sandbox.user(grader, worker) for grader in range(1000, 1250) for worker in range(16)}
+    users = {engines.user(grader, worker) for grader in range(1000, 1250) for worker in range(16)}
     assert len(users) == 250 * 16 and min(users) >= 61_000 and max(users) < 65_000
 
 
@@ -216,7 +216,7 @@ def test_what_is_handed_in_as_a_link_or_cannot_be_read_stops_nobody(tmp_path: Pa
     assert jobs == [] and sum("a link to another place" in n for n in notes) == 2
     os.mkfifo(tmp_path / "in" / "bob" / "pipe")
     for path in (tmp_path / "in" / "bob" / "pipe", tmp_path / "in", tmp_path / "gone"):
-        assert len(fingerprint.of(grade.Job("90-demo", "bob", path), DEMO, b"k" * 16, sandbox.Limits())) == 64
+        assert len(fingerprint.of(grade.Job("90-demo", "bob", path), DEMO, b"k" * 16, engines.Limits())) == 64
         with pytest.raises(submission.Unreadable):
             submission.read(path)
 
@@ -338,18 +338,18 @@ def test_what_is_no_zip_is_named(tmp_path: Path) -> None:
 
 
 def test_without_a_sandbox_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
-    sandbox.engine.cache_clear()
+    monkeypatch.setattr(engines.shutil, "which", lambda name: None)
+    engines.engine.cache_clear()
     try:
-        with pytest.raises(sandbox.NoSandbox, match="bubblewrap: not installed.*--no-sandbox"):
-            sandbox.engine()
-        assert sandbox.engine(confined=False) == ("none",)
+        with pytest.raises(engines.NoSandbox, match="bubblewrap: not installed.*--no-sandbox"):
+            engines.engine()
+        assert engines.engine(confined=False) == ("none",)
     finally:
-        sandbox.engine.cache_clear()
+        engines.engine.cache_clear()
 
 
 def test_a_container_gets_no_network_no_rights_and_no_files_of_ours() -> None:
-    command = sandbox.container("docker", "image", sandbox.Limits(), "python", "x")
+    command = engines.container("docker", "image", engines.Limits(), "python", "x")
     text = " ".join(command)
     assert "--network none" in text and "--cap-drop ALL" in text and "--read-only" in text and "--pids-limit 128" in text
     mounted = dict(part.split(",")[1:3] for word, part in pairwise(command) if word == "--mount")
@@ -358,6 +358,6 @@ def test_a_container_gets_no_network_no_rights_and_no_files_of_ours() -> None:
 
 def test_the_inside_holds_no_expected_answer() -> None:
     text = io.StringIO()
-    for path in sandbox.INSIDE:
+    for path in engines.INSIDE:
         text.write(path.read_text(encoding="utf-8") if path.is_file() else "")
     assert "reference(" not in text.getvalue() and "course.items" not in text.getvalue()

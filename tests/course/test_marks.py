@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from course import calibration, grade, gradebook, sandbox, submission, variants
+from course import calibration, engines, grade, gradebook, submission, variants
 from course import course as courses
 from course.items import Item
 from course.release import Student
@@ -105,7 +105,7 @@ def test_a_calibrated_student_has_full_coverage_more_often_than_not() -> None:
 
 def test_only_confidences_that_can_be_checked_count() -> None:
     item = next(i for i in DEMO.items("90-demo") if i.kind == "prediction")
-    run = grade.Run(submission.Plan([], {}, [], {}, {}), {"heads": item}, {"heads": {"seed": 1}}, None, sandbox.Limits())
+    run = grade.Run(submission.Plan([], {}, [], {}, {}), {"heads": item}, {"heads": {"seed": 1}}, None, engines.Limits())
     for confidence in (0.001, 0.49, 0.999):
         share, message = run._bet("heads", item, {"value": {"low": 0, "high": 1e-9, "confidence": confidence}})
         assert share == 0 and "0.5 to 0.99" in message and run.bets == {}

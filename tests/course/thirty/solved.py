@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import jupytext
 import pytest
 from course.course import Course
+from course.engines import NoSandbox, engine
 from course.release import nbgrader_of
-from course.sandbox import NoSandbox, engine
 
 MARKER = re.compile(r"(?m)^.*### (BEGIN|END) SOLUTION.*\n?")
-TARGET = 20.0  # seconds a submission on one core
+TARGET = 20.0  # seconds of processor time a submission
 
 
 def confined() -> tuple[str, ...]:
@@ -24,11 +23,6 @@ def confined() -> tuple[str, ...]:
         return engine()
     except NoSandbox as error:
         pytest.skip(str(error), allow_module_level=True)
-
-
-def share_of_a_core() -> float:
-    """How much of a core this process has, if every test worker beside it is busy; at most one."""
-    return min(1.0, len(os.sched_getaffinity(0)) / int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def solutions(course: Course, slug: str) -> dict[str, str]:

@@ -20,8 +20,9 @@ pytest.importorskip("nbgrader", reason="the coursework's environment is not inst
 
 from course import course as courses  # noqa: E402
 from course import feedback, grade, gradebook, inputs, readers, release, scoring, submission, watch, wire  # noqa: E402
+from course.engines import Limits  # noqa: E402
 from course.items import Item, Score, close  # noqa: E402
-from course.sandbox import Died, Limits, Sandbox  # noqa: E402
+from course.sandbox import Died, Sandbox  # noqa: E402
 from nbconvert.filters import markdown2html  # noqa: E402
 
 from .solved import confined  # noqa: E402

@@ -18,7 +18,7 @@ pytest.importorskip("nbgrader", reason="the coursework's environment is not inst
 
 from course import variants  # noqa: E402
 from course.cli import app  # noqa: E402
-from course.sandbox import NoSandbox, engine  # noqa: E402
+from course.engines import NoSandbox, engine  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from .pupils import RIGHT, SLUG, Pupil, hand_in  # noqa: E402
