@@ -95,7 +95,8 @@ def _fared(fates: list[Any]) -> str:
     done = [fate for fate in fates if not fate.error]
     moved = {f"{f.job.student}/{f.job.slug}": f.after - f.before for f in done if f.what == "again" and f.after != f.before}
     same = sum(fate.what == "again" for fate in done) - len(moved)
-    counted = f"{sum(fate.what == 'new' for fate in done)} new, {sum(fate.what == 'kept' for fate in done)} kept, {len(moved)} changed"
+    new, kept = (sum(fate.what == what for fate in done) for what in ("new", "kept"))
+    counted = f"{new} new, {kept} kept, {len(moved)} changed"
     counted += f", {same} graded again with the same points" if same else ""
     return counted + "".join(f"\n  {name}: {by:+g} points" for name, by in sorted(moved.items()))
 
@@ -139,7 +140,7 @@ def grade(
         if submitted.is_file():
             notes = inputs.gradescope(submitted, out / "submitted", session.slugs, session.people)
             submitted = out / "submitted"
-        jobs, more = inputs.folder(submitted, session.slugs, session.people)
+        jobs, more = inputs.folder(submitted, session.slugs, session.people, session.course.slugs())
     except (CourseError, NoSandbox) as error:
         raise _fail(error) from error
     if no_sandbox:

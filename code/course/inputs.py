@@ -9,11 +9,13 @@ A zip is never unpacked as it asks: each notebook is read under a limit and writ
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import stat
 import zipfile
 import zlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,31 +36,89 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 STAMP = 100                   # characters of a timestamp that are read
 
 
-def folder(path: Path, slugs: list[str], people: list[Student]) -> tuple[list[Job], list[str]]:
-    """The submissions in a folder, and notes on what was passed over. Raises CourseError if it is no folder."""
+@dataclass(frozen=True)
+class Found:
+    """One notebook that may be a student's `slug`. rank: the lowest wins; digest: of its bytes; source: where these are."""
+
+    shown: str
+    slug: str
+    rank: int
+    digest: str
+    source: Any
+
+
+def folder(path: Path, slugs: list[str], people: list[Student], known: list[str] | None = None) -> tuple[list[Job], list[str]]:
+    """The submissions in a folder, and notes on what was passed over. Raises CourseError if it is no folder.
+
+    A notebook is taken by its file name, else by the name that the release wrote into it. known: all assignments of
+    the course, of which nothing is said where they are not among `slugs`.
+    """
     if not path.is_dir():
         raise CourseError(f"{path} is no folder of submissions; expected STUDENT/ASSIGNMENT.ipynb in it.")
-    known, jobs, notes = {s.id for s in people}, [], []
+    names, jobs, notes = {s.id for s in people}, [], []
     for home in sorted(path.iterdir()):
         if home.name.startswith(".") or not home.is_dir():
             continue
         if home.is_symlink():
             notes.append(f"{home.name} is a link to another place; passed over.")
-            continue
-        if home.name not in known:
+        elif home.name not in names:
             notes.append(f"{home.name} is not on the roster; passed over. "
                          "Rename the folder to a student's name, or add the student.")
-            continue
-        for slug in slugs:
-            if (home / slug).is_symlink():
-                notes.append(f"{home.name}/{slug} is a link to another place; passed over.")
-                continue
-            for file, stamp in ((home / f"{slug}.ipynb", home / "timestamp.txt"),
-                                (home / slug / f"{slug}.ipynb", home / slug / "timestamp.txt")):
-                if file.is_symlink() or file.exists():
-                    jobs.append(Job(slug, home.name, file, _moment(stamp, notes)))
-                    break
+        else:
+            found = [each for file in _notebooks(home, notes) if (each := _filed(home, file, slugs, known or slugs, notes))]
+            jobs += [Job(slug, home.name, one.source, _moment(one.source.with_name("timestamp.txt"), notes))
+                     for slug, one in sorted(_chosen(found, home.name, notes).items())]
     return jobs, notes
+
+
+def _notebooks(home: Path, notes: list[str]) -> list[Path]:
+    """A student's notebooks, in the folder itself and one below; nothing of Jupyter's checkpoints and the like."""
+    folders = [home]
+    for inner in sorted(p for p in home.iterdir() if p.is_dir() and not _hidden(p.name)):
+        if inner.is_symlink():
+            notes.append(f"{home.name}/{inner.name} is a link to another place; passed over.")
+        else:
+            folders.append(inner)
+    return [file for place in folders for file in sorted(place.glob("*.ipynb")) if not _hidden(file.name)]
+
+
+def _filed(home: Path, file: Path, slugs: list[str], known: list[str], notes: list[str]) -> Found | None:
+    shown, named = f"{home.name}/{file.relative_to(home).as_posix()}", file.stem in known
+    plain = not file.is_symlink() and file.is_file() and file.stat().st_size <= FILE_BYTES
+    data = file.read_bytes() if plain else b""
+    slug = file.stem if named else _claimed(data)
+    if slug in slugs:
+        return Found(shown, slug, (file.parent != home) if named else 2, _digest(data) if plain else shown, file)
+    if slug not in known:
+        notes.append(_stray(shown, slugs))
+    return None
+
+
+def _hidden(name: str) -> bool:
+    return name == "__MACOSX" or (name.startswith(".") and name != "..")
+
+
+def _stray(shown: str, slugs: list[str]) -> str:
+    return f"{shown}: no assignment of this course; expected a file named {' or '.join(slugs)}.ipynb. Passed over."
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _chosen(found: list[Found], whose: str, notes: list[str]) -> dict[str, Found]:
+    """slug -> the notebook that counts, a note for each other one. Where two have the same right to it, none counts."""
+    taken: dict[str, Found] = {}
+    for slug in dict.fromkeys(one.slug for one in found):
+        mine = [one for one in found if one.slug == slug]
+        first = [one for one in mine if one.rank == min(each.rank for each in mine)]
+        if len({one.digest for one in first}) > 1:
+            notes.append(f"{whose}/{slug}: {' and '.join(one.shown for one in first)[:400]} could each be it; none was taken. "
+                         f"Leave one, named {slug}.ipynb.")
+            continue
+        taken[slug] = first[0]
+        notes += [f"{one.shown}: not taken, {first[0].shown} was." for one in mine if one is not first[0]]
+    return taken
 
 
 def timeless(jobs: list[Job], course: Course) -> list[str]:
@@ -118,23 +178,32 @@ def gradescope(path: Path, target: Path, slugs: list[str], people: list[Student]
         raise CourseError(f"{path} cannot be read as a zip ({error}); export the submissions once more.") from error
     with archive:
         listed = archive.infolist()
-        members = [m for m in listed if not m.is_dir() and m.filename.endswith(".ipynb")]
         whose = _submitters(archive, listed, people, notes)
         homes: dict[str, list[zipfile.ZipInfo]] = {}
-        for member in members:
-            home = next((part for part in PurePosixPath(member.filename).parts if part in whose), "")
-            homes.setdefault(home, []).append(member)
-        for home, found in homes.items():
-            if len(found) > PER_SUBMISSION:
-                notes.append(f"{home or 'elsewhere'}: {len(found)} notebooks; the first {PER_SUBMISSION} were looked at.")
-                del found[PER_SUBMISSION:]
+        for member in listed:
+            parts = PurePosixPath(member.filename).parts
+            if not member.is_dir() and member.filename.endswith(".ipynb") and not any(map(_hidden, parts)):
+                homes.setdefault(next((part for part in parts if part in whose), ""), []).append(member)
+        for home, members in homes.items():
+            members.sort(key=lambda m: PurePosixPath(m.filename).stem not in slugs)
+            if len(members) > PER_SUBMISSION:
+                notes.append(f"{home or 'elsewhere'}: {len(members)} notebooks; {PER_SUBMISSION} of them were looked at.")
+                del members[PER_SUBMISSION:]
         if sum(map(len, homes.values())) > MEMBERS:
             raise CourseError(f"{path} lists more than {MEMBERS} notebooks; export the assignments one by one.")
-        brought: dict[tuple[str, str], dict[str, Path]] = {}
-        for home, found in homes.items():
-            for member in found:
-                _bring(archive, member, home, whose.get(home), target, slugs, notes, brought)
-        _settle(brought, notes)
+        claims: dict[tuple[str, str], dict[str, Found]] = {}
+        for home, members in homes.items():
+            found = [one for m in members if (one := _unpacked(archive, m, home in whose, slugs, notes))]
+            for slug, one in _chosen(found, home, notes).items():
+                for student, _ in whose[home]:
+                    claims.setdefault((student, slug), {})[home] = one
+        for (student, slug), by_home in claims.items():
+            if len(by_home) > 1:
+                notes.append(f"{student}/{slug}: {' and '.join(sorted(by_home))[:200]} both claim it; neither was taken. Put the "
+                             f"right one into {target / student / slug}.ipynb.")
+                continue
+            ((home, one),) = by_home.items()
+            _bring(_read(archive, one.source, FILE_BYTES), dict(whose[home])[student], target / student / slug)
     return notes
 
 
@@ -186,65 +255,47 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> byte
     return data
 
 
-def _bring(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str, owners: list[tuple[str, datetime | None]] | None,
-           target: Path, slugs: list[str], notes: list[str], brought: dict[tuple[str, str], dict[str, Path]]) -> None:
-    """One notebook of the zip's folder `where` into a draft in target/STUDENT/SLUG/, or a note."""
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, listed: bool, slugs: list[str],
+              notes: list[str]) -> Found | None:
+    """One notebook of a zip and whose assignment it is, or a note. listed: whether its folder is in the metadata."""
     path, shown = PurePosixPath(member.filename), member.filename[:100]
     if path.is_absolute() or ".." in path.parts or "\\" in member.filename or stat.S_ISLNK(member.external_attr >> 16):
         notes.append(f"{shown}: refused, its name leads out of the zip.")
-        return
-    if owners is None:
+        return None
+    if not listed:
         notes.append(f"{shown}: its folder is not in submission_metadata.yml; passed over.")
-        return
+        return None
     if member.file_size > FILE_BYTES or member.file_size > RATIO * max(member.compress_size, 1024):
         notes.append(f"{shown}: refused, {member.file_size / 2**20:.0f} MB unpacked from {member.compress_size / 2**20:.2f}.")
-        return
+        return None
     try:
         data = _read(archive, member, FILE_BYTES)
     except (ValueError, *DAMAGED) as error:
         notes.append(f"{shown}: cannot be unpacked ({error}).")
-        return
-    slug = _slug(path.stem, data, slugs)
-    if slug is None:
-        notes.append(f"{shown}: no assignment of this course; expected a file named {' or '.join(slugs)}.ipynb.")
-        return
-    for student, moment in owners:
-        drafts = brought.setdefault((student, slug), {})
-        if where in drafts:
-            notes.append(f"{shown}: {where} holds another notebook for {slug}; that one was taken.")
-            continue
-        home = target / student / slug
-        home.mkdir(parents=True, exist_ok=True)
-        drafts[where] = home / f"{len(drafts)}.part"
-        drafts[where].write_bytes(data)
-        stamp = f"{moment.isoformat()}\n" if moment else ""
-        drafts[where].with_suffix(".stamp").write_text(stamp, encoding="utf-8")
+        return None
+    named = path.stem in slugs
+    slug = path.stem if named else _claimed(data)
+    if slug not in slugs:
+        notes.append(_stray(shown, slugs))
+        return None
+    return Found(shown, slug, 0 if named else 2, _digest(data), member)
 
 
-def _settle(brought: dict[tuple[str, str], dict[str, Path]], notes: list[str]) -> None:
-    """Drafts into submissions. Where two folders of the zip claim one student's assignment, neither is taken."""
-    for (student, slug), drafts in brought.items():
-        if len(drafts) > 1:
-            notes.append(f"{student}/{slug}: {' and '.join(sorted(drafts))[:200]} both claim it; neither was taken. Put the "
-                         f"right one into submitted/{student}/{slug}.ipynb.")
-        for draft in drafts.values():
-            stamp, moment = draft.with_name("timestamp.txt"), draft.with_suffix(".stamp")
-            if len(drafts) == 1:
-                draft.replace(draft.with_name(f"{slug}.ipynb"))
-                stamp.unlink(missing_ok=True)
-                if moment.stat().st_size:
-                    moment.replace(stamp)
-            draft.unlink(missing_ok=True)
-            moment.unlink(missing_ok=True)
+def _bring(data: bytes, moment: datetime | None, home: Path) -> None:
+    """A notebook of a zip into nbgrader's layout, with its time where there is one."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / f"{home.name}.ipynb").write_bytes(data)
+    (home / "timestamp.txt").unlink(missing_ok=True)
+    if moment:
+        (home / "timestamp.txt").write_text(f"{moment.isoformat()}\n", encoding="utf-8")
 
 
-def _slug(stem: str, data: bytes, slugs: list[str]) -> str | None:
-    if stem in slugs:
-        return stem
+def _claimed(data: bytes) -> str | None:
+    """The assignment that the release wrote into a notebook."""
     if crowded(data):
         return None
     try:
         claimed = json.loads(data)["metadata"]["coursework"]["assignment"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return claimed if isinstance(claimed, str) and claimed in slugs else None
+    return claimed if isinstance(claimed, str) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import csv
 import hashlib
+import io
 import json
 import pprint
 import re
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +57,11 @@ def students(roster: Path | None = None, named: str = "") -> list[Student]:
                               "  student,name,email\n  ada,Ada Example,ada@example.org\n"
                               "Only `student` is required; canvas_id, sis_id, login and section are used where they are "
                               "given. Or name another file with --roster (make coursework ROSTER=file), or --students ada,bob.")
-        with roster.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = _rows(roster)
         if not rows or "student" not in rows[0]:
             raise CourseError(f"{roster} has no column `student`; its first line should be student,name,email, "
                               f"with a student on each line below; found {', '.join(rows[0]) if rows else 'no line below it'}.")
-        found = [Student(r["student"].strip(), tuple((k, (v or "").strip()) for k, v in r.items() if k)) for r in rows]
+        found = [Student(r["student"], tuple(r.items())) for r in rows]
     for student in found:
         if not NAME.match(student.id):
             raise CourseError(f"student {student.id!r}: expected letters, digits, dots, dashes; at most 64, and no path.")
@@ -68,6 +69,19 @@ def students(roster: Path | None = None, named: str = "") -> list[Student]:
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise CourseError(f"the roster has {', '.join(twice)} more than once.")
     return found
+
+
+def _rows(roster: Path) -> list[dict[str, str]]:
+    """The lines of a roster by its header, without spaces around anything; blank lines are none. Raises CourseError."""
+    try:
+        text = roster.read_bytes().decode("utf-8-sig")
+        if "\0" in text:
+            raise ValueError("it holds null characters")
+        head, *lines = [[field.strip() for field in line] for line in csv.reader(io.StringIO(text, newline=""))] or [[]]
+    except (ValueError, csv.Error) as error:
+        raise CourseError(f"{roster} is no CSV in UTF-8 ({error}); save it in the spreadsheet as \"CSV UTF-8\".") from error
+    lines = [line[:len(head)] for line in lines if any(line)]
+    return [{key: value for key, value in zip_longest(head, line, fillvalue="") if key} for line in lines]
 
 
 def nbgrader_of(cell: Any) -> dict[str, Any]:

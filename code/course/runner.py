@@ -103,14 +103,18 @@ class Shell:
         self.user_ns = namespace
 
     def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> Any:
-        return run(line, f"<%{name}>", self.user_ns, sys._getframe(1).f_locals) if name in ("time", "prun") else None
+        return self._line(name, line, sys._getframe(1).f_locals)
 
     def run_cell_magic(self, name: str, line: str, cell: str) -> None:
         if name in ("time", "prun", "capture"):
             run_cell(cell, f"<%%{name}>", self.user_ns)
 
     def magic(self, line: str) -> Any:
-        return self.run_line_magic(*line.lstrip("%").partition(" ")[::2])
+        name, _, rest = line.lstrip("%").partition(" ")
+        return self._line(name, rest, sys._getframe(1).f_locals)
+
+    def _line(self, name: str, line: str, local: Any) -> Any:
+        return run(line, f"<%{name}>", self.user_ns, local) if name in ("time", "prun") else None
 
     def getoutput(self, *_: Any, **__: Any) -> list[str]:
         from IPython.utils.text import SList

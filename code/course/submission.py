@@ -70,7 +70,7 @@ def read(path: Path) -> list[Cell]:
         if crowded(data):
             raise Unreadable("the file holds too many lists and numbers beside its text. "
                              "Clear the outputs (Kernel, Restart and clear outputs), save and hand in again.")
-        found = json.loads(data.decode("utf-8"))
+        found = json.loads(data)  # UTF-8 or UTF-16, with a byte-order mark or without
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, Unreadable):
             raise
@@ -97,6 +97,7 @@ def _cell(cell: Any) -> Cell:
     grade_id = claimed.get("grade_id") if isinstance(claimed, dict) else ""
     kind = cell.get("cell_type")
     source = source.encode("utf-8", "replace").decode() if isinstance(source, str) else ""  # no halves of surrogate pairs
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
     return Cell(kind if kind in ("code", "markdown") else "raw", source,
                 grade_id if isinstance(grade_id, str) else "")
 

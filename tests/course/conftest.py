@@ -1,14 +1,37 @@
-"""What the coursework's tests say at their end: the score of the mutation tests, and the seconds of submissions."""
+"""A busy machine, and what the coursework's tests say at their end: the score of the mutation tests, seconds of submissions."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from course import mutation
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """This process shares one core with four others that never rest."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("processes cannot be bound to a core here")
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        time.sleep(0.5)
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+        os.sched_setaffinity(0, cores)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

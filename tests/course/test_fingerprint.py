@@ -53,9 +53,9 @@ def append(path: Path, text: str) -> None:
     path.write_text((path.read_text(encoding="utf-8") if path.exists() else "") + text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [
-    "grade", "scoring", "items", "wire", "variants", "sandbox", "seccomp", "watch", "runner", "submission", "release", "assignment"])
-def test_a_fix_in_the_grader_grades_all_anew_and_a_comment_nothing(place: Path, mark: Mark, name: str) -> None:
+@pytest.mark.parametrize("name", ["grade", "scoring", "items", "wire", "variants", "sandbox", "engines", "seccomp", "watch",
+                                  "runner", "submission", "release", "assignment", "fingerprint"])
+def test_a_fix_in_the_grader_grades_all_anew(place: Path, mark: Mark, name: str) -> None:
     path, before = place / "code" / "course" / f"{name}.py", (mark(), mark("95-other"))
     append(path, "\n# a comment\n\n\ndef more():\n    return 1\n")
     after = mark(), mark("95-other")

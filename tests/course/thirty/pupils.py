@@ -128,7 +128,12 @@ CLASS = (
     Pupil("empty", (0, 0, 0), {}, says="not attempted"),
     Pupil("copier", (0, 0, 10), RIGHT, _copied, says="altered"),  # hands in right0's notebook with right0's answers
     Pupil("infinite", (20, 0, 10), _with(largest_solution=(
-        "import signal\nfor s in (signal.SIGALRM, signal.SIGPROF): signal.signal(s, signal.SIG_IGN)\nwhile True: pass")), says="did not stop"),
+        "import signal\nfor s in (signal.SIGALRM, signal.SIGPROF): signal.signal(s, signal.SIG_IGN)\nwhile True: pass")),
+        says="did not stop"),
+    Pupil("ipython", (20, 20, 10), _with(
+        weighted_mean_solution="np.average?\n!pip install \\\n    nothing-of-that\nfiles = !ls\n" + MEAN,
+        largest_solution='get_ipython().run_line_magic("matplotlib", "inline")\nif True:\n    %time ' + LARGEST,
+        heads_bet="%time " + BET)),
     Pupil("hanging-function", (0, 20, 10), _with(weighted_mean_solution="def weighted_mean(x, w):\n    while True: pass"),
           says="out of time"),
     Pupil("memory", (20, 0, 10), _with(largest_solution=(

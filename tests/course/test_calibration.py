@@ -1,27 +1,15 @@
-"""The coursework's marks: bets and their calibration, extensions, and what the course mark is made of."""
+"""What bets are worth."""
 
 from __future__ import annotations
 
-import csv
-import math
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from course import calibration, engines, grade, gradebook, submission, variants
+from course import calibration, engines, grade, submission
 from course import course as courses
-from course.items import Item
-from course.release import Student
 
 DEMO = courses.load(folders=(Path(__file__).parent / "demo",))
-REAL = courses.load()
-
-
-@pytest.fixture(autouse=True)
-def no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(variants.VARIABLE, raising=False)
 
 
 def test_honest_bets_score_best_whatever_confidence_was_chosen() -> None:
@@ -111,57 +99,3 @@ def test_only_confidences_that_can_be_checked_count() -> None:
         assert share == 0 and "0.5 to 0.99" in message and run.bets == {}
     assert run._bet("heads", item, {"value": {"low": 40, "high": 60, "confidence": 0.8}})[0] == 1
     assert run.bets["heads"]["scale"] == item.scale == 5
-
-
-@pytest.mark.parametrize("scale", [None, 0, -1.0, math.nan, math.inf, True, "1"])
-def test_a_prediction_needs_a_scale(scale: object) -> None:
-    with pytest.raises(ValueError, match=r"a/bet: its scale is .*course.spread --bets"):
-        Item("a/bet", 5, "prediction", scale=scale)
-    assert Item("a/essay", 5, "essay").scale is None
-
-
-def test_every_prediction_has_the_scale_that_its_results_have() -> None:
-    """Another draw of students than the one that gave it; the longer runs are left to spread.py."""
-    from course import spread
-
-    course = courses.load()
-    for slug in ("05-lstm", "25-ledger", "90-replication", "91-debate"):
-        item = next(i for i in course.items(slug) if i.kind == "prediction")
-        deviation = float(np.std(spread.results(item, 20), ddof=1))
-        assert 0.5 < deviation / item.scale < 2, (item.id, deviation)
-
-
-def test_an_extension_is_one_students_deadline() -> None:
-    def course(**extensions: object) -> courses.Course:
-        return replace(DEMO, settings=DEMO.settings | {"extensions": extensions})
-
-    late, due = "2026-10-08T12:00:00+02:00", datetime.fromisoformat("2026-10-08T23:59:00+02:00")
-    given = course(**{"ada/90-demo": due})
-    courses.check(given)
-    assert gradebook.days_late(given, "90-demo", "ada", late) == 0
-    assert gradebook.days_late(given, "90-demo", "bob", late) == 3 == gradebook.days_late(DEMO, "90-demo", "ada", late)
-    assert gradebook.days_late(given, "90-demo", "ada", "2026-10-09T12:00:00+02:00") == 1
-    for name, moment, message in (
-            ("ada/90-demo", due.replace(tzinfo=None), "with its zone"), ("90-demo", due, "STUDENT/ASSIGNMENT"),
-            ("ada/91-none", due, "no deadline to extend")):
-        with pytest.raises(courses.CourseError, match=message):
-            courses.check(course(**{name: moment}))
-
-
-def test_the_mark_knows_the_bets_and_the_total_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five of a hundred for the bets, beside the assignments; without three bets the assignments alone."""
-    bet = {"low": 0.0, "high": 2.0, "confidence": 0.8, "result": 1.0, "scale": 1.0}
-    found = {"ada": [bet] * 4, "bob": [bet] * 2, "eve": []}
-    monkeypatch.setattr(gradebook, "bets", lambda out, slugs, student: found[student])
-    monkeypatch.setattr(gradebook, "lines", lambda *given: [
-        gradebook.Line(name, slug, score, 100.0, 0.0, 0.0, 0) for name in found
-        for slug, score in (("a", 80.0), ("b", None if name == "eve" else 60.0))])
-    people = [Student(name) for name in found]
-    gradebook.export(DEMO, tmp_path, ["a", "b"], people)
-    with (tmp_path / "gradebook.csv").open(encoding="utf-8", newline="") as file:
-        rows = {row["student"]: row for row in csv.DictReader(file)}
-    assert [float(rows[name]["total"]) for name in found] == [140, 140, 80]
-    share = calibration.over(found["ada"]).share
-    assert float(rows["ada"]["calibration"]) == pytest.approx(5 * share, abs=0.005)
-    assert float(rows["ada"]["mark"]) == pytest.approx(95 * 0.7 + 5 * share, abs=0.01)
-    assert rows["bob"]["calibration"] == "" and float(rows["bob"]["mark"]) == 70 and float(rows["eve"]["mark"]) == 40
