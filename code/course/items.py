@@ -38,10 +38,10 @@ class Item:
         returns the measured result that the bet is scored against.
     compare: (found, expected, variant, arguments) -> Score for one probe; an item's share is the mean over probes,
         unless `all_or_nothing`.
-    tolerance: one sentence: where the tolerance of `compare` comes from (the spread over at least 20 seeds of what).
+    tolerance: one sentence: why `compare` is as wide as it is. How far right solutions lie apart is measured: spread.json.
     seconds: processor time for all calls of this item together.
     scale: for "prediction", which must have it: the standard deviation of the result over at least 20 students' variants, in
-        the result's own unit, so that bets on different items can be added up (`python -m course.spread --bets` measures it).
+        the result's own unit, so that bets on different items can be added up (`python -m course.spread NN` measures it).
     """
 
     id: str
@@ -64,7 +64,7 @@ class Item:
             return
         if missing or isinstance(self.scale, bool) or not isinstance(self.scale, int | float) or not 0 < self.scale < math.inf:
             raise ValueError(f"{self.id}: its scale is {self.scale!r}; expected a positive number, the standard deviation of its "
-                             "result over at least 20 variants, as `python -m course.spread --bets` prints it.")
+                             "result over at least 20 variants, as `python -m course.spread NN` measures it.")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ CASES = mutation.cases(COURSE)
 
 @pytest.mark.parametrize("scale", [None, 0, -1.0, math.nan, math.inf, True, "1"])
 def test_a_prediction_needs_a_scale(scale: object) -> None:
-    with pytest.raises(ValueError, match=r"a/bet: its scale is .*course.spread --bets"):
+    with pytest.raises(ValueError, match=r"a/bet: its scale is .*course.spread NN"):
         Item("a/bet", 5, "prediction", scale=scale)
     assert Item("a/essay", 5, "essay").scale is None
 

@@ -266,25 +266,20 @@ ITEMS = [
     Item("ledger/impatient-judge", 11, "function", "chance", _judge_variant, _judge_probes, judge_reference,
          close(0.0, 0.01, hint="Simulate claims seed by seed, look where the variant looks, and stop at the first "
          "decided word."),
-         tolerance="Over 24 students, 96 hidden inputs in all, two right solutions differ from the reference by at most "
-                   "8e-3, relative, and 2.2 times that would pass; single precision passes. By the binomial law 100,000 "
-                   "claims against 150,000 have a standard deviation of at most 2.1e-3; 0.01 is nearly five."),
+         tolerance="By the binomial law 100,000 claims against 150,000 have a standard deviation of at most 2.1e-3; "
+                   "0.01 is nearly five."),
     Item("ledger/forecaster", 11, "function", "p_value", _forecaster_variant,
          lambda variant, rng: [_bets(rng, variant["charge"]) for _ in range(6)], forecaster_reference,
          close(1e-6, 1e-9, hint="Two bets, by hand: with which probabilities do none, one and both of them hit?"),
-         tolerance="Over 24 students, 144 hidden inputs in all, two right solutions differ from the reference by at "
-                   "most 8e-15, relative, and 1e7 times that would pass; single precision passes. Convolution and "
-                   "Fourier inversion."),
+         tolerance="Convolution and Fourier inversion."),
     Item("ledger/words-of-a-family", 11, "function", "survives", _family_variant, _family_probes, family_reference,
          close(0.0, 1e-9, hint="First recover the standard error from one interval; then one claim's p-value; then the family."),
-         tolerance="Over 24 students, 144 hidden inputs in all, two right solutions agree with the reference; so does "
-                   "single precision. Words: walking the ranks and adjusted p-values agree on each."),
+         tolerance="Words: walking the ranks and adjusted p-values agree on each."),
     Item("ledger/dishonest-step", 12, "function", "audit", _audit_variant,
          lambda variant, rng: [(_log(rng, bad),) for bad in (*STEPS, *STEPS, "", "")], lambda variant, log: list(audit(log)),
          _audit_compare, all_or_nothing=True,
-         tolerance="Over 24 students, 336 hidden inputs in all, two right solutions agree with the reference; so does "
-                   "single precision. One pass over the log and a pass for each claim agree on each."),
-    Item("ledger/skew-bet", 5, "prediction", scale=8.9,  # over 24 students, `spread.py --bets`
+         tolerance="One pass over the log and a pass for each claim agree on each."),
+    Item("ledger/skew-bet", 5, "prediction", scale=8.9,  # the deviation in spread.json
          variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the rate as it is measured."),
     Item("ledger/essay", 50, "essay"),

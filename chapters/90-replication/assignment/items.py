@@ -161,14 +161,11 @@ ITEMS = [
          lambda variant, rng: [_runs(variant, rng, int(rng.integers(8, 12)), 0.6, 0.4, k) for k in (1, 1, 2, 2, 1)],
          analysis_reference,
          close(1e-4, 1e-6, hint="Pair first, then leave out, then average; the family narrows the level."),
-         tolerance="Over 24 students, 120 hidden inputs in all, two right solutions differ from the reference by at "
-                   "most 8e-15, relative, and 3e9 times that would pass; single precision passes. Two ways to write the "
-                   "interval."),
+         tolerance="Two ways to write the interval."),
     Item("replication/own-plan", 20, "function", "judge", _plan_variant, _laboratories, judge_reference, _judge_compare,
-         tolerance="Over 24 students, 24 hidden inputs in all, two right solutions agree with the reference; so does "
-                   "single precision. A plan passes if its power is right to 0.02; 20,000 simulated studies have a "
-                   "standard deviation of 0.003."),
-    Item("replication/again-bet", 5, "prediction", scale=6.4,  # over 24 students, `spread.py --bets`
+         tolerance="A plan passes if its power is right to 0.02; 20,000 simulated studies have a standard deviation of "
+                   "0.003."),
+    Item("replication/again-bet", 5, "prediction", scale=6.4,  # the deviation in spread.json
          variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the rate as it is measured."),
     Item("replication/report", 60, "essay"),

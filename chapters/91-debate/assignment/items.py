@@ -56,10 +56,8 @@ ITEMS = [
          shift_reference,
          close(1e-4, 1e-9, hint="Flip the signs of all shifts in every way; count the sums at least as extreme, your "
          "own included."),
-         tolerance="Over 24 students, 120 hidden inputs in all, two right solutions differ from the reference by at "
-                   "most 3e-16, relative, and 2e11 times that would pass; single precision fails. Enumerations by "
-                   "products and by bits; 1e-4 is far below the distance of two shares of 2^n."),
-    Item("debate/noise-bet", 5, "prediction", scale=22,  # over 24 students, `spread.py --bets`
+         tolerance="Enumerations by products and by bits; 1e-4 is far below the distance of two shares of 2^n."),
+    Item("debate/noise-bet", 5, "prediction", scale=22,  # the deviation in spread.json
          variant=_bet_variant, reference=bet_reference,
          tolerance="None: the bet is scored against the rate as it is measured."),
     Item("debate/steelman", 25, "essay"),

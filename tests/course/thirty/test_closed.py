@@ -218,6 +218,46 @@ for descriptor in range(3, 64):
 """
 
 
+LOOKS = """
+import importlib.util, os
+found = sorted(os.path.join(top, f) for top, _, files in os.walk("/course") for f in files)
+print("OURS", [f for f in found if not f.startswith("/course/alchemy/")])
+print("GRADER", [m for m in NAMES if importlib.util.find_spec("course." + m).origin.startswith("/course/")])
+print("ASSIGNMENTS", [f for f in found if f.endswith(("items.py", "mutants.py", "source.md", "spread.json", ".toml"))])
+from course import assignment
+try:
+    assignment.open("01-alchemy")
+except assignment.AssignmentError as error:
+    print("NO DEMONSTRATION", "released" in str(error))
+"""
+
+
+def test_the_inside_sees_no_assignment_and_no_grader() -> None:
+    looks = LOOKS.replace("NAMES", repr(["assignment", "runner", "wire"]))
+    looks += "for name in ('grade', 'items', 'variants'):\n    print(name, importlib.util.find_spec('course.' + name) is None)"
+    with Sandbox(Limits(), confined()) as box:
+        reply = box.ask({"do": "cell", "source": looks, "name": "<cell 1>"}, 60)
+    assert "error" not in reply, reply
+    four = [f"/course/course/{name}.py" for name in ("__init__", "assignment", "runner", "wire")]
+    assert reply["printed"].splitlines() == [
+        f"OURS {four}", "GRADER ['assignment', 'runner', 'wire']", "ASSIGNMENTS []", "NO DEMONSTRATION True",
+        "grade True", "items True", "variants True"]
+
+
+def test_a_process_that_will_not_stop_is_ended_by_its_processor_time_and_a_sleeping_one_by_the_clock() -> None:
+    deaf = "import signal, time\nfor s in (signal.SIGALRM, signal.SIGPROF): signal.signal(s, signal.SIG_IGN)\n"
+    with Sandbox(Limits(), confined()) as box, pytest.raises(Died, match="ran past its time and did not stop"):
+        box.ask({"do": "cell", "source": f"{deaf}while True: pass", "name": "<cell 1>"}, 0.5)
+    assert 0.5 < box.spent() < 20
+    with Sandbox(Limits(), confined()) as box:
+        reply = box.ask({"do": "cell", "source": "import time\ntime.sleep(100)", "name": "<cell 1>"}, 0.2)
+        assert reply["error"]["type"] == "TimeUp"
+        used = box.spent()
+        burn = "import os, time\nif os.fork() == 0:\n    while time.process_time() < 1: pass\n    os._exit(0)\nos.wait()"
+        assert "error" not in box.ask({"do": "cell", "source": burn, "name": "<cell 2>"}, 20)
+        assert box.spent() - used > 0.8, "a child's time counts"
+
+
 def test_the_sandbox_refuses_hidden_memory_and_odd_sockets_and_reads_no_swollen_reply() -> None:
     item = Item("a/b", 10, "function", answer="f", reference=lambda v, x: 1.0, compare=close())
     with Sandbox(Limits(), confined()) as box:
