@@ -100,6 +100,13 @@ def _first(code: str) -> Callable[[Notebook], Notebook]:
     return alter
 
 
+def _windows(notebook: Notebook) -> bytes:
+    """As an editor on Windows saves it: carriage returns in each cell and between them, and a byte-order mark."""
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"]).replace("\n", "\r\n")
+    return json.dumps(notebook, indent=1).replace("\n", "\r\n").encode("utf-8-sig")
+
+
 def _special(text: str, what: str = "essay") -> Callable[[Notebook], Notebook]:
     """A notebook whose cell holds what JSON allows and UTF-8 does not."""
     def alter(notebook: Notebook) -> Notebook:
@@ -127,6 +134,7 @@ CLASS = (
     Pupil("in-the-grace", (20, 20, 10), RIGHT, late=10 / 1440),
     Pupil("empty", (0, 0, 0), {}, says="not attempted"),
     Pupil("copier", (0, 0, 10), RIGHT, _copied, says="altered"),  # hands in right0's notebook with right0's answers
+    Pupil("windows", (20, 20, 10), RIGHT, _windows),
     Pupil("infinite", (20, 0, 10), _with(largest_solution=(
         "import signal\nfor s in (signal.SIGALRM, signal.SIGPROF): signal.signal(s, signal.SIG_IGN)\nwhile True: pass")),
         says="did not stop"),

@@ -113,6 +113,7 @@ def gradescope(where: Path, *names: str) -> Path:
         for n, name in enumerate(names):
             released = where / "out" / "release" / name / f"{SLUG}.ipynb"
             data = hand_in(released, Pupil(name, (20, 20, 10), RIGHT))
+            file.writestr(f"assignment_1_export/submission_{n}/.ipynb_checkpoints/{SLUG}-checkpoint.ipynb", released.read_bytes())
             file.writestr(f"assignment_1_export/submission_{n}/my homework.ipynb", data)
         file.writestr("assignment_1_export/submission_1/../../../../escaped.ipynb", b"{}")
         file.writestr(f"assignment_1_export/submission_1/{SLUG}.ipynb", b"0" * 30 * 2**20)
@@ -165,6 +166,9 @@ def test_without_a_sandbox_nothing_runs_unless_it_is_asked_for(tmp_path: Path) -
     refused = run(tmp_path, *command, check=False, PATH=str(tmp_path / "bin"))
     assert refused.returncode == 1 and "No permissions to create new namespace" in refused.stderr
     done = run(tmp_path, *command, "--no-sandbox", PATH=str(tmp_path / "bin"))
+    assert "1 new, 0 kept, 0 changed" in done.stdout
+    again = run(tmp_path, *command, "--no-sandbox", "--force", PATH=str(tmp_path / "bin"))
+    assert "0 new, 0 kept, 0 changed, 1 graded again with the same points" in again.stdout
     assert "1 of 1 submissions graded, without a sandbox" in done.stdout and "run with your rights" in done.stderr
 
 
@@ -275,6 +279,7 @@ def test_make_coursework_goes_from_roster_to_gradebook(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 submissions graded" in done.stdout and "seconds per submission: median" in done.stdout
+    assert "2 new, 0 kept, 0 changed" in done.stdout and "bob/90-demo: could not be read: the file is no notebook" in done.stderr
     assert len(released) == 2 and {p: p.read_bytes() for p in released} == released
     for name in ("gradebook.csv", "canvas.csv", "moodle.csv", "feedback/ada/90-demo.html", "feedback/bob/90-demo.html"):
         assert (tmp_path / "out" / name).stat().st_size > 100

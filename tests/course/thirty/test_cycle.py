@@ -77,6 +77,8 @@ def test_everyone_gets_what_is_due(out: Path, pupil) -> None:  # noqa: ANN001
     assert (points["weighted-mean"], points["largest"], points["heads"]) == pupil.points, found["grades"]
     said = " ".join([*found["notes"], *(g["message"] for g in found["grades"])])
     assert pupil.says in said
+    assert pupil.says == "altered" or "altered" not in said
+    assert not re.search("ran out of time|did not stop|ended Python|MB of memory|no notebook", said) or found["attention"]
     unread = pupil.name in ("malformed", "not-cells", "huge", "deep", "crowded")
     written = "essay" in (pupil.answers or {}) and not unread
     assert points["essay"] is (None if written else points["essay"]) and (written or points["essay"] == 0)
