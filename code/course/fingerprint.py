@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ GRADER = (CODE / "course" / "grade.py", *(path for path in INSIDE if path.is_fil
 LOCK = COURSEWORK / "requirements.lock"
 IMPORT = re.compile(r"(?:from|import) +(alchemy[\w.]*)")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+MOST = 1000  # imports of a notebook that are looked at
 NEAR = 300  # characters after `from alchemy.x`, in which the names stand that are imported from it
 
 
@@ -49,12 +51,12 @@ def _bytes(path: Path) -> bytes:
         return b""
 
 
-def _mentioned(notebook: str) -> Iterator[Path]:
+def _mentioned(notebook: str) -> set[Path]:
     """The library's modules that a notebook may import. By words: a student's cell need be no Python."""
-    for match in IMPORT.finditer(notebook):
-        yield from _files(match[1])
-        for name in set(re.findall(r"\w+", notebook[match.end():match.end() + NEAR])):
-            yield from _files(f"{match[1]}.{name}")
+    names = set()
+    for match in islice(IMPORT.finditer(notebook), MOST):
+        names |= {match[1], *(f"{match[1]}.{word}" for word in re.findall(r"\w+", notebook[match.end():match.end() + NEAR]))}
+    return {path for name in names for path in _files(name)}
 
 
 def _closure(files: Iterable[Path], packages: tuple[str, ...]) -> str:

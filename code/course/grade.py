@@ -65,7 +65,7 @@ class Run:
         self.cells: dict[int, dict[str, Any]] = {}
         self.dead: set[tuple[int, str]] = set()
         self.attention: list[str] = []
-        self.spent = 0.0  # seconds of processor time
+        self.spent = self.processor = 0.0  # seconds of processor time: of the student's, and with what it takes to start
         self.deadline = time.monotonic() + PATIENCE * limits.total_seconds
 
     def go(self, engine: tuple[str, ...], worker: int) -> None:
@@ -78,8 +78,11 @@ class Run:
                 break
             try:
                 with Sandbox(replace(self.limits, total_seconds=left), engine, worker) as box:
-                    self._pass(box)
-                    return
+                    try:
+                        self._pass(box)
+                        return
+                    finally:
+                        self.processor += box.spent()
             except Died as death:
                 if not self.dead:
                     why = f"the notebook could not be started: {death}"
@@ -212,7 +215,7 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
         run.go(engine, worker)
         scores, texts, result["bets"] = run.scores, plan.texts, run.bets
         result |= {"notes": plan.notes, "cells": [run.cells[n] for n in sorted(run.cells)], "sources": plan.sources,
-                   "added": plan.added, "attention": run.attention, "processor": round(run.spent, 2)}
+                   "added": plan.added, "attention": run.attention, "processor": round(run.processor, 2)}
     result["grades"] = [_grade(cell, items, scores, texts) for cell in cells]
     return result | {"seconds": round(time.monotonic() - begun, 2)}
 

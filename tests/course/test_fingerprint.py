@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,3 +113,9 @@ def test_versions_limits_source_and_submission_count(place: Path, mark: Mark) ->
     append(place / "course" / SLUG / "source.md", "\nMore.\n")
     seen.append(mark())
     assert len(set(seen)) == len(seen) and mark() == seen[-1]
+
+
+def test_a_notebook_full_of_imports_stalls_nobody(mark: Mark) -> None:
+    begun = time.process_time()
+    mark(cell="\n".join(f"from alchemy.x{n} import a{n}, b{n}" for n in range(200_000)))
+    assert time.process_time() - begun < 10

@@ -25,7 +25,7 @@ def test_wrong_solutions_are_rejected_and_right_ones_pass(
     slug: str, item: Item, record_property: Callable[[str, object], None],
 ) -> None:
     suite = COURSE.suites(slug).get(item.id)
-    assert suite is not None, f"{item.id} has no suite in coursework/mutants/{slug.replace('-', '_')}.py"
+    assert suite is not None, f"{item.id} has no suite in chapters/{slug}/assignment/mutants.py"
     assert len(suite.wrong) >= 5, f"{item.id}: expected at least five wrong solutions, found {len(suite.wrong)}"
     assert len(suite.right) >= 2, f"{item.id}: expected at least two right solutions, found {len(suite.right)}"
     found = mutation.outcomes(COURSE, slug, item, suite)
