@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -66,3 +67,15 @@ def test_a_folder_that_changes_nothing_is_no_overlay(tmp_path: Path, name: str) 
     (tmp_path / "over" / name).touch()
     with pytest.raises(courses.CourseError, match="neither course.toml nor"):
         courses.load(tmp_path / "over")
+
+
+def test_the_package_reaches_for_nothing_by_string_or_path_and_never_for_the_press() -> None:
+    """Items are the one thing that is loaded by its path."""
+    by_path = []
+    for path in sorted((courses.ROOT / "code" / "course").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"import_module|__import__|sys\.path\b|^\s*(from|import) (press|book)\b", text, re.M), path.name
+        by_path += [path.name] * text.count("spec_from_file_location(")
+    assert by_path == ["course.py"]
+    for path in (courses.ROOT / "code" / "alchemy").rglob("*.py"):
+        assert not re.search(r"^\s*(from|import) course\b", path.read_text(encoding="utf-8"), re.M), path
