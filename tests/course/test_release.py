@@ -22,6 +22,10 @@ def test_a_roster_is_checked(tmp_path: Path) -> None:
         students(tmp_path / "none.csv")
 
 
+def test_the_example_of_a_roster_is_one() -> None:
+    assert [student.id for student in students(courses.COURSEWORK / "roster.example.csv")] == ["ada", "bo"]
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le"])
 def test_a_roster_in_another_encoding_is_named_with_what_to_save(tmp_path: Path, encoding: str) -> None:
     roster = tmp_path / "roster.csv"
