@@ -82,10 +82,10 @@ $(COURSE_READY): coursework/requirements.lock
 	@$(COURSE_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r coursework/requirements.lock
 	@touch $@
 
-coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (folder or zip), feedback, gradebook; OVERLAY=folder ASSIGNMENTS="..."
+coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (folder or zip), feedback, gradebook; OVERLAY=folder ASSIGNMENTS="..." FORCE=1
 	@$(KIT) release $(ASSIGNMENTS) $(KIT_OPTIONS)
 	@if [ -e "$(SUBMITTED)" ]; then \
-	  $(KIT) grade $(ASSIGNMENTS) $(KIT_OPTIONS) --submitted "$(SUBMITTED)" --workers $(JOBS); graded=$$?; \
+	  $(KIT) grade $(ASSIGNMENTS) $(KIT_OPTIONS) --submitted "$(SUBMITTED)" --workers $(JOBS) $(if $(FORCE),--force); graded=$$?; \
 	  if [ -e "$(COURSE_OUT)/gradebook.db" ]; then $(KIT) feedback $(ASSIGNMENTS) $(KIT_OPTIONS) && $(KIT) export $(KIT_OPTIONS) || exit 1; fi; \
 	  exit $$graded; \
 	else echo "Nothing to grade yet: there is no $(SUBMITTED). Put notebooks there as STUDENT/ASSIGNMENT.ipynb, or name a" \
