@@ -13,6 +13,7 @@ import typer
 from alchemy import claims, evidence, manifests, project, records
 from alchemy import run as runs
 from alchemy import scale as scales
+from alchemy.words import JUDGED
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 records_app = typer.Typer(no_args_is_help=True, help="Reference results.")
@@ -152,7 +153,7 @@ def ledger(
         claim, verdict = row["claim"], row["verdict"]
         interval = claims.interval_text(claims.interval_from(verdict["interval"]))
         typer.echo(f"{verdict['word']:10} {claim['side']:8} {claim['kind']:10} {claim['id']:52} {interval}")
-    counts = {word: sum(r["verdict"]["word"] == word for r in rows) for word in ("held", "failed", "undecided")}
+    counts = {word: sum(r["verdict"]["word"] == word for r in rows) for word in JUDGED}
     typer.echo(", ".join(f"{n} {word}" for word, n in counts.items()) + f" of {len(rows)} claims in {len(found)} chapters")
     if update:
         _update(found, scale, seed, drop)

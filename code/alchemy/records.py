@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from alchemy import fingerprint, project, stats
 from alchemy.claims import interval_from
+from alchemy.words import Word
 
 
 class RecordError(ValueError):
@@ -50,7 +51,7 @@ class _Claim(BaseModel):
 
 
 class _Verdict(BaseModel):
-    word: Literal["held", "failed", "undecided", "not judged"]
+    word: Word
     interval: _Interval
     values: list[float | None]
     diverged: int = Field(ge=0)

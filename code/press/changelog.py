@@ -43,8 +43,9 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def merged(texts: list[str]) -> dict[str, str]:
-    """The words of several files as one mapping, by claim."""
-    return {claim: word for text in texts for claim, word in json.loads(text).items()}
+    """The words of several files as one mapping, by claim; before chapters had folders the file held nothing else."""
+    read = [json.loads(text) for text in texts]
+    return {claim: word for content in read for claim, word in content.get("words", content).items()}
 
 
 def released(root: Path) -> list[Version]:

@@ -1,7 +1,7 @@
 """The written pages made strict, light and steady, after Sphinx and the theme are done with them.
 
 - No inline script: what the theme writes into its pages goes to files, so that a page runs under `script-src 'self'`.
-- Scripts wait for the page (`defer`), and only the search page loads the search.
+- Scripts wait for the page (`defer`); only the search page loads the search, only a page with tabs what turns them.
 - Images say their size, so that nothing moves when they arrive; all but a page's first are loaded when they come near.
 - Icons are for the eye (`aria-hidden`), the sidebar is a landmark, an empty header cell is no header,
   the index's table is no table, a fold is called what it says.
@@ -42,7 +42,7 @@ def clean(app: Sphinx, exception: Exception | None) -> None:
         return
     site = Path(app.outdir)
     written = {page: page.read_text(encoding="utf-8") for page in pages(site)}
-    digests = assets.slim(site, written.values())
+    digests = assets.slim(site, list(written.values()))
     for page, text in written.items():
         text = redirection(text, app.config.html_title)
         cleaned = assets.refer(strict(sound(measured(text, page), page.name), page, site), digests)
@@ -105,6 +105,7 @@ def sound(text: str, name: str) -> str:
     def drop(match: re.Match[str]) -> str:
         source = (attribute("src", match.group(1)) or "").partition("?")[0]
         unused = "scripts/fontawesome.js" in source or (name != "search.html" and source.endswith(SEARCH))
+        unused = unused or (source.endswith("design-tabs.js") and "sd-tab-set" not in match.string)
         return "" if unused else match.group()
 
     text = SCRIPT.sub(drop, text)

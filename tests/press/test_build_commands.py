@@ -9,8 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from alchemy import project
+from alchemy import run as runs
 from packaging.requirements import Requirement
 from packaging.version import Version
+from press import __main__ as build
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,19 +29,54 @@ def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess
                           capture_output=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("status", [0, 3])
-def test_book_passes_on_the_status_and_the_warnings_of_the_build(tmp_path: Path, status: int) -> None:
-    script(tmp_path / "python",
-           f"echo progress; echo '[IPKernelApp] WARNING | TCP' >&2; echo a warning >&2; exit {status}\n")
-    done = run(ROOT / "scripts" / "book.sh", tmp_path, "_build/html", ALCHEMY_SCALE="laptop", ALCHEMY_SEED="0")
-    assert done.returncode == status
-    assert "progress" in done.stdout
-    assert "a warning" in done.stderr
-    assert "IPKernelApp" not in done.stderr
-    assert ("Open " in done.stdout and "Total time: " in done.stdout) == (status == 0)
+@pytest.mark.parametrize(("failed", "status", "code"), [([], 0, 0), ([], 3, 3), (["02-second"], 0, 1)])
+def test_book_renders_when_all_has_run_and_passes_on_the_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failed: list[str], status: int, code: int
+) -> None:
+    asked = []
+    monkeypatch.setattr(build.runs, "execute", lambda wanted, **how: asked.append(how) or runs.Outcome(failed=list(failed)))
+    monkeypatch.setattr(build, "build", lambda slugs: asked.append(slugs) or status)
+    for name, value in (("JOBS", "2"), ("ONLY", ""), ("ALCHEMY_BUDGET", ""), ("ALCHEMY_SCALE", "laptop")):
+        monkeypatch.setenv(name, value)
+    assert build.main() == code
+    told = capsys.readouterr()
+    assert asked[0] == {"jobs": 2, "notebook": True, "budget": None}
+    assert asked[1:] == ([] if failed else [[]])
+    assert ("Open " in told.out and "Total time: " in told.out) == (code == 0)
+    assert "02-second" in told.err if failed else (told.err == "") == (code == 0)
 
 
-CI_STEPS = ("lint", "test", "book SCALE=laptop SEED=0", "ledger", "test-site", "test-coursework")
+def test_only_names_chapters_and_a_budget_s_pages_run_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+
+    def execute(wanted: list[runs.Run], **how: object) -> runs.Outcome:
+        ran.append([(run.slug[:2], run.scale) for run in wanted])
+        return runs.Outcome(skipped=["08-edge-of-stability"] if len(ran) == 1 else [])
+
+    monkeypatch.setattr(build.runs, "execute", execute)
+    monkeypatch.setattr(build, "build", lambda slugs: 0)
+    for name, value in (("JOBS", ""), ("ONLY", "03 edge-of-stability"), ("ALCHEMY_BUDGET", "9"), ("ALCHEMY_SCALE", "laptop")):
+        monkeypatch.setenv(name, value)
+    assert build.main() == 0
+    assert ran == [[("03", "laptop"), ("08", "laptop")], [("08", "smoke")]]
+    monkeypatch.setenv("ONLY", "77")
+    with pytest.raises(project.ProjectError, match="'77'; expected one of 01-alchemy"):
+        build.main()
+    monkeypatch.setenv("JOBS", "two")
+    with pytest.raises(project.ProjectError, match="JOBS is 'two'"):
+        build.main()
+
+
+def test_a_short_table_of_contents_keeps_the_pages_that_run_nothing() -> None:
+    toc = {"root": "book/intro", "parts": [
+        {"caption": "A", "chapters": [{"file": "book/method"}]},
+        {"caption": "B", "chapters": [{"file": "chapters/03-gradient-descents-fault"}]},
+        {"caption": "C", "chapters": [{"file": "chapters/07-adam"}, {"file": "book/instructors/survey-analysis"}]}]}
+    assert build.shortened(toc, ["07-adam"])["parts"] == [
+        {"caption": "A", "chapters": [{"file": "book/method"}]}, {"caption": "C", "chapters": [{"file": "chapters/07-adam"}]}]
+
+
+CI_STEPS = ("lint", "test", "book SCALE=laptop SEED=0 BUDGET=1500", "ledger", "test-site", "test-coursework")
 OPTIONAL = ("chromium fonts-liberation", "bubblewrap")
 
 

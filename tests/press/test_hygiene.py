@@ -85,3 +85,23 @@ def test_icons_in_use_are_found_as_characters_and_as_escapes() -> None:
 def test_changed_files_get_new_addresses() -> None:
     text = '<link href="../_static/a.css?digest=1"/><link href="../_static/b.css"/>'
     assert assets.refer(text, {"_static/a.css": "new"}) == text.replace("digest=1", "digest=new")
+
+
+@pytest.mark.parametrize(("rule", "stays"), [
+    (".used{a:b}", True), (".unused{a:b}", False), (".used .unused{a:b}", False), (".used:not(.unused){a:b}", True),
+    (":is(.used,.unused) p{a:b}", True), ("p,a:hover{a:b}", True), (":root{--a:b}", True), ("@font-face{src:url(a.woff)}", True),
+    ("@keyframes x{0%{a:b}to{a:c}}", True), (".bs-tooltip-auto{a:b}", True), (".md\\:used{a:b}", False),
+    ("/*! from a.b */:root{a:b}", True), ("@media print{.used{a:b}}", True),
+])
+def test_rules_for_classes_that_nothing_names_go(rule: str, stays: bool) -> None:
+    assert assets.trimmed(rule + "p{c:d}", {"used"}) == (rule if stays else "") + "p{c:d}"
+
+
+def test_of_several_selectors_those_in_use_stay_and_empty_conditions_go() -> None:
+    assert assets.trimmed("p,.unused,.used{a:b}@media (x){.unused{a:b}}", {"used"}) == "p,.used{a:b}"
+
+
+def test_only_a_page_with_tabs_loads_their_script() -> None:
+    tag = '<script defer src="_static/design-tabs.js?v=1"></script>'
+    assert tag not in hygiene.sound(f"<p>{tag}</p>", "x.html")
+    assert tag in hygiene.sound(f'<div class="sd-tab-set">{tag}</div>', "x.html")

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alchemy import stats
-from alchemy.claims.model import Bet, Claim, Verdict, Word, interval_text
+from alchemy.claims.model import Bet, Claim, Verdict, interval_text
 from alchemy.claims.regions import ClaimError, Region
+from alchemy.words import JUDGED, NOT_JUDGED, Word, ends, finite
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Ledger:
             )
         interval, kept, lost = claim.measured(values, diverged, self.scale)
         smoke = self.scale == "smoke"
-        word: Word = "not judged" if smoke else claim.decide(interval, lost)
+        word: Word = NOT_JUDGED if smoke else claim.decide(interval, lost)
         failures = 0 if diverged is None else int(np.sum(diverged))
         note = "smoke: not judged" if smoke else self._note(claim, interval, lost, failures)
         attempt = self.attempts[claim.id] = self.attempts.get(claim.id, 0) + 1
@@ -116,17 +117,6 @@ class Ledger:
         return rows
 
 
-def finite(value: Any) -> Any:
-    """A copy fit for strict JSON: infinities and not-a-numbers become None."""
-    if isinstance(value, Mapping):
-        return {k: finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(v) for v in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value
-
-
 @dataclass(frozen=True)
 class Difference:
     """A claim whose word is not the committed one. `explain()` prints what a reviewer needs."""
@@ -143,8 +133,7 @@ class Difference:
         claim, verdict, reference = (self.row or {}).get("claim"), (self.row or {}).get("verdict"), None
         text = f"{self.id}: committed {self.committed or 'nothing'}, found {self.found}"
         if claim and verdict:
-            low, high = claim["holds"]
-            region = Region(-np.inf if low is None else low, np.inf if high is None else high)
+            region = Region(*ends(*claim["holds"]))
             text += f"; interval {interval_text(interval_from(verdict['interval']))}, region {region}"
             reference = (self.row or {}).get("reference")
         if reference:
@@ -154,11 +143,8 @@ class Difference:
 
 def interval_from(row: Mapping[str, Any]) -> stats.Interval:
     """The Interval of a JSON row (None for an infinite end)."""
-    low, high = row["low"], row["high"]
-    return stats.Interval(
-        row["estimate"], -np.inf if low is None else low, np.inf if high is None else high,
-        row["n"], row.get("method", "given"), row.get("level", stats.LEVEL),
-    )
+    return stats.Interval(row["estimate"], *ends(row["low"], row["high"]), row["n"], row.get("method", "given"),
+                          row.get("level", stats.LEVEL))
 
 
 def words(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
