@@ -80,7 +80,7 @@ def test_a_filter_opens_the_chapters_that_have_such_lines(ledger, name, value, e
     ledger.locator(f"#ledger-{name}").select_option(value)
     ledger.locator(".ledger-count", has_text=f"{expected} of 400").wait_for()
     assert ledger.locator("details.ledger-group tbody tr:visible").count() == expected
-    ledger.get_by_role("button", name="Show all").click()
+    ledger.get_by_role("button", name="Show all lines").click()
     ledger.locator(".ledger-count", has_text="400 lines in the ledger").wait_for()
     assert ledger.locator("details.ledger-group[open]").count() == 0
 
