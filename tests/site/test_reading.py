@@ -186,7 +186,7 @@ def test_a_figure_opens_large_with_its_caption_and_gives_the_focus_back(page, st
     page.keyboard.press("+")
     assert dialog.locator("img").evaluate("i => i.clientWidth") > wide
     page.keyboard.press("Escape")
-    assert not dialog.is_visible()
+    dialog.wait_for(state="hidden")
     assert link.evaluate("e => e === document.activeElement")
     assert not page.trouble, page.trouble
 
