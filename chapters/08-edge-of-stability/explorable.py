@@ -1,4 +1,4 @@
-"""Sharpness meeting 2 / eta: recorded runs of chapter 08's network at eleven learning rates (sharpness.json)."""
+"""Sharpness meeting 2 / eta: recorded runs of chapter 08's network at eleven learning rates (explorable.json)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from press.charts import EXPERIMENT, QUIET, THEORY, WIDTH, Table, finish, says, slider
 
-RECORD: dict[str, Any] = json.loads((Path(__file__).parent / "sharpness.json").read_text(encoding="utf-8"))
+RECORD: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 ARMS: list[dict[str, Any]] = RECORD["arms"]
 FIRST = [arm["eta"] for arm in ARMS].index(0.2)  # the arm first shown
 TITLE = "Which line will it find?"

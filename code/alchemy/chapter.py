@@ -6,12 +6,15 @@ book's build and in a terminal without IPython.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -21,13 +24,10 @@ from threadpoolctl import threadpool_limits
 
 from alchemy import scale as scales
 from alchemy.claims import Claim, ClaimError, Ledger, Verdict, cards
-from alchemy.claims.ledger import finite
+from alchemy.words import CHAPTER_MIME, GLUE_PREFIX, finite
 
 if TYPE_CHECKING:
     from alchemy.records import Record
-
-CHAPTER_MIME = "application/vnd.alchemy.chapter+json"
-GLUE_PREFIX = "application/papermill.record/"  # what MyST-NB looks for behind {glue:text}
 
 
 def in_notebook() -> bool:
@@ -73,7 +73,8 @@ class Chapter:
     def key(self, name: str) -> jax.Array:
         """The JAX key of a named random stream of this chapter, shifted by ALCHEMY_SEED."""
         stream = zlib.crc32(f"{self.slug}/{name}".encode())
-        return jax.random.fold_in(jax.random.key(self.seed), stream)
+        # The generator is named: with the default one, a variable in somebody's environment would change every number.
+        return jax.random.fold_in(jax.random.key(self.seed, impl="threefry2x32"), stream)
 
     def keys(self, name: str, seeds: int | np.integer) -> jax.Array:
         """One key per seed, shape (seeds,)."""
@@ -82,6 +83,30 @@ class Chapter:
     def rng(self, name: str) -> np.random.Generator:
         """The NumPy generator of a named random stream of this chapter, shifted by ALCHEMY_SEED."""
         return np.random.default_rng([self.seed, zlib.crc32(f"{self.slug}/{name}".encode())])
+
+    def bench(self) -> ModuleType:
+        """The chapter's apparatus, `chapters/<slug>/bench.py`, as a module: its network, trainer, measurements.
+
+        Looked for in the book's checkout, in the working folder, and beside the folder that holds the laboratory, which
+        is where a downloaded notebook unpacks what it carries. Raises FileNotFoundError naming these places.
+        """
+        from alchemy import records
+
+        folders = (records.root(), Path.cwd(), Path(__file__).resolve().parents[2])
+        places = [folder / "chapters" / self.slug / "bench.py" for folder in folders]
+        path = next((place for place in places if place.is_file()), None)
+        if path is None:
+            raise FileNotFoundError(
+                f"chapter {self.slug} has no bench: none of {', '.join(map(str, dict.fromkeys(places)))} is a file. "
+                "Run the chapter in the book's checkout, or download its notebook again, which carries the bench."
+            )
+        name = f"bench_{self.slug.replace('-', '_')}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        # Before it runs: dataclasses and pickles look their module up by its name.
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
 
     def keep(self, name: str, /, **arrays: ArrayLike | float) -> None:
         """Keep a small summary curve for the record (at most 20,000 numbers), to seven significant digits."""
@@ -143,7 +168,7 @@ def open_chapter(slug: str) -> Chapter:
     """Open a chapter in this process: a fresh ledger, the scale and seed of the environment.
 
     Prints device, scale, seed, and the time that the GPU record took where there is one. From here on NumPy's and
-    SciPy's linear algebra uses one thread of this process.
+    SciPy's linear algebra uses one thread of this process, and JAX's keys give the same numbers in every environment.
     Raises scale.ScaleError for an unknown scale or seed, records.RecordError for a malformed record.
     """
     global _current
@@ -152,6 +177,8 @@ def open_chapter(slug: str) -> Chapter:
     if not re.fullmatch(r"[0-9]+(-[a-z0-9]+)+", slug):
         raise ValueError(f"chapter slug is {slug!r}; expected its file name without .md, such as '08-edge-of-stability'.")
     scale, seed = scales.current(), scales.seed()
+    # As is JAX's default; a variable that says otherwise would draw other numbers from the same keys.
+    jax.config.update("jax_threefry_partitionable", True)
     # BLAS threads wait by spinning, on the cores that JAX's threads want: small solves took up to ten times as long.
     threadpool_limits(limits=1, user_api="blas")
     reference = records.load_reference(slug)
@@ -172,6 +199,11 @@ def device() -> str:
     """The devices of this run in words, such as '1 cpu' or '8 NVIDIA H200'."""
     kinds = [d.device_kind for d in jax.devices()]
     return f"{len(kinds)} {kinds[0]}"
+
+
+def is_open() -> bool:
+    """Whether this process has opened a chapter."""
+    return _current is not None
 
 
 def current() -> Chapter:

@@ -2,6 +2,9 @@
 
 Theory is a line, experiment a set of points with a band; rigor is a triangle, practice a disc. Colours are
 from Okabe and Ito's palette, told apart by people with any common colour vision.
+
+Figures are legible on a phone (no wider than WIDTH inches, at most two panels side by side, no letter below SMALLEST),
+transparent, so that the page decides what is behind them, and the same whatever a user's matplotlibrc says.
 """
 
 from __future__ import annotations
@@ -29,11 +32,12 @@ COLORS = SimpleNamespace(
 CYCLE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8A6D00", "#56B4E9", "#5C5C5C")
 MARKERS = SimpleNamespace(theory="", experiment="o", rigor="^", practice="o", control="s", reference="D")
 MARKER_CYCLE = ("o", "^", "s", "D", "v", "P", "X")
+WIDTH, SMALLEST = 7.2, 9.0  # inches, points: on a phone of 390 pixels the smallest letters have 7
 MOST_NUMBERS = 80  # cells of a heat map that still have room for a number each
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 STYLE = {
-    "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
+    "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
     "figure.dpi": 110, "figure.constrained_layout.use": True,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
     "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 10,
@@ -42,12 +46,34 @@ STYLE = {
 }
 
 
-def new(rows: int = 1, columns: int = 1, *, width: SupportsFloat = 7.2, height: SupportsFloat = 3.6, **options: Any
-        ) -> tuple[Figure, Any]:
-    """A figure in the house style with `rows` x `columns` axes; width and height in inches, of the whole."""
-    # The style stays on: titles, legends and lines take theirs when they are drawn, which is after this returns.
+def _pin() -> None:
+    """The house style on Matplotlib's own defaults: nothing of a user's matplotlibrc is left."""
+    mpl.rcdefaults()
     mpl.rcParams.update(STYLE)
-    return plt.subplots(rows, columns, figsize=(width, height), **options)
+
+
+def new(rows: int = 1, columns: int = 1, *, width: SupportsFloat = WIDTH, height: SupportsFloat = 3.6, **options: Any
+        ) -> tuple[Figure, Any]:
+    """A figure in the house style with `rows` x `columns` axes; width (at most WIDTH) and height in inches, of the whole.
+
+    More than two columns would be too small on a phone: the panels are laid out two by two in reading order, and the
+    figure grows taller. What is returned keeps its shape; an axis shared by all panels is numbered at every outer one.
+    Raises ValueError for a width that a page does not have.
+    """
+    if not 0 < float(width) <= WIDTH:
+        raise ValueError(f"width is {width}; expected at most {WIDTH} inches, beyond which letters are too small on a phone.")
+    # The style stays on: titles, legends and lines take theirs when they are drawn, which is after this returns.
+    _pin()
+    if columns <= 2:
+        return plt.subplots(rows, columns, figsize=(width, height), **options)
+    panels = rows * columns
+    tall = -(-panels // 2)
+    fig, axes = plt.subplots(tall, 2, figsize=(width, float(height) / rows * tall), squeeze=False, **options)
+    for hole in axes.flat[panels:]:  # at most one, below the right column
+        hole.remove()
+        axes[-2, 1].tick_params(labelbottom=True)
+    shaped = np.array(axes.flat[:panels], object).reshape(rows, columns)
+    return fig, shaped[0] if rows == 1 else shaped
 
 
 Points = Num[np.ndarray | Array, " points"]
@@ -106,7 +132,7 @@ def heatmap(ax: Axes, columns: ArrayLike, rows: ArrayLike, values: ArrayLike, *,
     if values.size <= MOST_NUMBERS:
         for row, column in np.argwhere(seen):
             dark = image.norm(values[row, column]) < 0.45  # where white and black stand out alike
-            ax.text(column, row, format(values[row, column], spec), ha="center", va="center", fontsize=8,
+            ax.text(column, row, format(values[row, column], spec), ha="center", va="center", fontsize=SMALLEST,
                     color="white" if dark else "black")
     ax.figure.colorbar(image, ax=ax, label=label)
 
@@ -120,6 +146,8 @@ def show(fig: Figure, *, alt: str, caption: str = "") -> None:
         raise ValueError(
             f"alt text is {alt!r}; expected a sentence that tells what the figure shows, with the measured numbers."
         )
+    for text in fig.findobj(mpl.text.Text):
+        text.set_fontsize(max(text.get_fontsize(), SMALLEST))
     if in_notebook():
         kind, data = _smallest(fig)
         show_bundle({kind: data, "text/plain": f"[figure] {alt}"}, {kind: {"alt": alt, "caption": caption}})
@@ -130,7 +158,8 @@ def show(fig: Figure, *, alt: str, caption: str = "") -> None:
 
 def _smallest(fig: Figure) -> tuple[str, Any]:
     png, svg = io.BytesIO(), io.BytesIO()
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context():
+        _pin()
         fig.savefig(png, format="png", dpi=170)
         # Without a date the same figure is the same file.
         fig.savefig(svg, format="svg", metadata={"Date": None})

@@ -42,6 +42,7 @@ class Manifest(BaseModel):
     requires, helps: pages ("book/method" or a chapter's slug) that the chapter assumes, or that only help.
     background: what a reader should know from elsewhere, a phrase.
     survey: sentences of the belief survey that the chapter tests.
+    collects: whether the page reads the results of all other chapters.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +55,7 @@ class Manifest(BaseModel):
     helps: tuple[str, ...] = ()
     background: str = ""
     survey: tuple[Statement, ...] = ()
+    collects: bool = False
 
     @property
     def number(self) -> int:
@@ -172,3 +174,9 @@ def code_cells(source: str) -> list[str]:
         options = re.match(r"(?::[a-z-]+:[^\n]*\n)*", body)
         cells.append(body[options.end():].strip("\n"))
     return cells
+
+
+def collects(slug: str) -> bool:
+    """Whether a chapter collects the results of the others."""
+    path = folder(slug) / "chapter.toml"
+    return path.is_file() and manifest(slug).collects

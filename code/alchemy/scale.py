@@ -1,52 +1,15 @@
-"""The three scales of a run, the seed that shifts every random stream, and how a chapter picks its configuration.
-
-Environment
-    ALCHEMY_SCALE   smoke | laptop | gpu     (default laptop)
-    ALCHEMY_SEED    a non-negative integer   (default 0)
-"""
+"""How a chapter picks its configuration out of three scales; what scale and seed a run has is read in `alchemy.words`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-SCALES = ("smoke", "laptop", "gpu")
-
-
-class ScaleError(ValueError):
-    """The scale, the seed or a scale's configuration is not usable."""
-
-
-def current() -> str:
-    """The scale of this process, from ALCHEMY_SCALE.
-
-    Raises ScaleError if the variable holds anything but smoke, laptop or gpu.
-    """
-    name = os.environ.get("ALCHEMY_SCALE", "").strip() or "laptop"
-    if name not in SCALES:
-        raise ScaleError(
-            f"ALCHEMY_SCALE is {name!r}; expected one of {', '.join(SCALES)}. "
-            "Set it, for example `ALCHEMY_SCALE=smoke`, or unset it for laptop scale."
-        )
-    return name
-
-
-def seed() -> int:
-    """The book's seed, from ALCHEMY_SEED: it shifts every random stream of every chapter.
-
-    Raises ScaleError if the variable is not an integer from 0 to 2**31 - 1.
-    """
-    text = os.environ.get("ALCHEMY_SEED", "").strip() or "0"
-    if not text.isdecimal() or int(text) >= 2**31:
-        raise ScaleError(
-            f"ALCHEMY_SEED is {text!r}; expected an integer from 0 to {2**31 - 1}. "
-            "Set it, for example `ALCHEMY_SEED=7`, or unset it for seed 0."
-        )
-    return int(text)
-
+from alchemy.words import SCALES, ScaleError
+from alchemy.words import scale as current
+from alchemy.words import seed as seed
 
 @dataclass(frozen=True)
 class Config:

@@ -160,6 +160,22 @@ def range_interval(values: ArrayLike) -> Interval:
     return Interval(float(np.median(x)), float(x.min()), float(x.max()), x.size, "range of all values", 1.0)
 
 
+STATISTICS = {"mean": mean_interval, "median": median_interval, "rate": rate_interval}
+
+
+def interval(values: ArrayLike, statistic: str = "mean", level: float = LEVEL, *, scale: str = "laptop") -> Interval:
+    """The interval of a statistic over seeds: mean, median, rate, or every (the range of all values).
+
+    At smoke scale the range stands for the intervals of means and medians: two seeds carry none, and nothing is judged.
+    values: shape (seeds,). Raises SampleError for an unknown statistic or a sample that does not carry it.
+    """
+    if statistic not in (*STATISTICS, "every"):
+        raise SampleError(f"statistic is {statistic!r}; expected one of {', '.join([*STATISTICS, 'every'])}.")
+    if statistic == "every" or (scale == "smoke" and statistic != "rate"):
+        return range_interval(values)
+    return STATISTICS[statistic](values, level)
+
+
 def paired_interval(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interval:
     """The mean of a - b over seeds; a and b, shape (seeds,), share their seeds position by position."""
     x, y = sample(a, what="first sample"), sample(b, what="second sample")
@@ -170,17 +186,25 @@ def paired_interval(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interva
     return mean_interval(x - y, level)
 
 
-def hull_interval(arms: Mapping[str, ArrayLike], level: float = LEVEL) -> Interval:
+def simultaneous_intervals(arms: Mapping[str, ArrayLike], level: float = LEVEL, *, scale: str = "laptop"
+                           ) -> dict[str, Interval]:
+    """The means of several arms, each with an interval so wide that all cover together with probability >= level.
+
+    arms[name]: shape (seeds,). Bonferroni: each interval is at 1 - (1 - level) / arms. scale: see `interval`.
+    """
+    return {name: interval(values, "mean", 1 - (1 - level) / len(arms), scale=scale) for name, values in arms.items()}
+
+
+def hull_interval(arms: Mapping[str, ArrayLike], level: float = LEVEL, *, scale: str = "laptop") -> Interval:
     """What a claim about the means of *several* arms is judged on: from the lowest to the highest end of their intervals.
 
-    arms[name]: shape (seeds,), as many seeds in each. The intervals are simultaneous (Bonferroni: each at
-    1 - (1 - level) / arms): with probability >= level the hull contains the mean of every arm. So it lies inside a
-    region only if each arm does; it lies outside only if all do, on one side. The estimate is the average of the arms' means.
+    arms[name]: shape (seeds,), as many seeds in each. The intervals are simultaneous: with probability >= level the hull
+    contains the mean of every arm. So it lies inside a region only if each arm does; it lies outside only if all do, on
+    one side. The estimate is the average of the arms' means. scale: see `interval`.
     """
     if not arms:
         raise SampleError("the hull has no arms; pass at least one named sample.")
-    each = 1 - (1 - level) / len(arms)
-    found = [mean_interval(values, each) for values in arms.values()]
+    found = list(simultaneous_intervals(arms, level, scale=scale).values())
     if len({f.n for f in found}) != 1:
         raise SampleError(f"the arms have {', '.join(f'{k}: {f.n}' for k, f in zip(arms, found, strict=True))} seeds; "
                           "expected as many in each.")

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from alchemy import project
+
 FILE = "my-beliefs.json"
 
 
@@ -26,44 +28,14 @@ class SurveyError(ValueError):
 
 @dataclass(frozen=True)
 class Statement:
-    """One sentence to believe or not. chapter: where the book tests it."""
+    """One sentence to believe or not, from a chapter's manifest. chapter: where the book tests it."""
 
     key: str
     chapter: str
     text: str
 
 
-STATEMENTS = (
-    Statement("convnet", "01-alchemy", "On a few thousand real digits a small ConvNet beats the best kernel machine."),
-    Statement("same-fact", "01-alchemy",
-              "Told about shifts, as the ConvNet was, the kernel machine makes up more than half of the difference."),
-    Statement("invisible", "01-alchemy",
-              "Most choices in a training pipeline that a reviewer would wave through cost less than a new seed does."),
-    Statement("accumulation", "01-alchemy",
-              "Even in a small net, adding the same numbers in another order sends training to a different solution."),
-    Statement("prize-theorem", "02-random-kitchen-sinks",
-              "The theorem of the prize-winning paper explains why a few hundred random features were enough."),
-    Statement("first-layer", "02-random-kitchen-sinks",
-              "At equal width, training the first layer beats leaving it random."),
-    Statement("descents-fault", "03-gradient-descents-fault",
-              "When a deep net does not train, it is gradient descent's fault."),
-    Statement("linear-nets", "03-gradient-descents-fault",
-              "Exact theory of linear networks predicts when each part of the solution is learned, within a tenth."),
-    Statement("start", "04-initialization",
-              "When a deep plain network cannot be trained, its random start said so beforehand."),
-    Statement("fixes", "04-initialization",
-              "With residual connections and normalization, the scale of the initial weights hardly matters."),
-    Statement("spectral-radius", "05-lstm", "A recurrent net whose spectral radius is above one has exploding gradients."),
-    Statement("gates", "05-lstm", "Without gates no recurrent net learns to remember for a few dozen steps."),
-    Statement("covariate-shift", "06-batch-normalization",
-              "Batch normalization works because it reduces internal covariate shift."),
-    Statement("amsgrad", "07-adam", "Repairing Adam's proof hardly changes what Adam reaches on a small real task."),
-    Statement("rare-words", "07-adam", "Adam's advantage over gradient descent on word tables comes from the rare words."),
-    Statement("edge", "08-edge-of-stability",
-              "Gradient descent trains at the border of stability, where classical analysis says that it must fail."),
-    Statement("second-order", "08-edge-of-stability",
-              "A second-order analysis of gradient descent can predict what a network does next."),
-)
+STATEMENTS = tuple(Statement(s.key, m.slug, s.text) for m in project.manifests() for s in m.survey)
 
 
 def answer(
@@ -78,7 +50,8 @@ def answer(
     known = [s.key for s in STATEMENTS]
     for key, value in answers.items():
         if key not in known:
-            raise SurveyError(f"no statement is called {key!r}; expected one of {', '.join(known)}.")
+            there = ", ".join(known) or f"none, for no chapters are at {project.root()}"
+            raise SurveyError(f"no statement is called {key!r}; expected one of {there}.")
         if not 0 <= value <= 1:
             raise SurveyError(f"the answer to {key!r} is {value!r}; expected a probability from 0 to 1, such as 0.7.")
     rounds = load(path)

@@ -2,8 +2,10 @@
 
 A run is two pure functions, `init(key) -> state` and `update(state, key) -> (state, measured)`. Runs may differ in
 numbers too (learning rates, scales): then both take the run's own `setting` as a last argument, and all settings
-share one compilation. The run axis is sharded over all devices of all processes, so the same call uses one CPU,
+share one compilation. The run axis is laid over all devices of all processes, so the same call uses one CPU,
 eight GPUs, or several hosts started with `jax.distributed`.
+
+`train` is one call; `trainer` compiles once for many; `over_seeds` does the same for a computation that is no training.
 """
 
 from __future__ import annotations
@@ -15,11 +17,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Int, PyTree
-from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
 Key = Array
@@ -58,20 +58,67 @@ def seed_sharding(devices: list[jax.Device] | None = None) -> NamedSharding:
     return NamedSharding(Mesh(np.array(devices or jax.devices()), ("seed",)), PartitionSpec("seed"))
 
 
+@dataclass(frozen=True, eq=False)
+class OverSeeds:
+    """A compiled function of all seeds; made by `over_seeds`."""
+
+    run: Callable[..., PyTree]
+    sharding: NamedSharding
+
+    def __call__(self, own: PyTree, *shared: PyTree) -> PyTree:
+        """NumPy arrays with leading axis (seeds,), which every leaf of `own` has; `shared` is the same for all seeds.
+
+        Raises TrainingError if the leaves of `own` disagree about the number of seeds.
+        """
+        seeds = _seeds_of(own)
+        return jax.tree.map(lambda x: _host(x)[:seeds], self.run(_lay(own, self.sharding), *shared))
+
+    def compile(self, own: PyTree, *shared: PyTree) -> None:
+        """Compile for arguments like these before the first call: several functions at a time, in threads."""
+        _seeds_of(own)
+        self.run.lower(_lay(own, self.sharding), *shared).compile()
+
+
+def over_seeds(function: Callable[..., PyTree], *, at_once: int | None = None, devices: list[jax.Device] | None = None
+               ) -> OverSeeds:
+    """A function of one seed as a compiled function of all seeds, which are laid over the devices.
+
+    For whatever `train` does not fit: a run that needs no records, a measurement, a game.
+    function: (own, *shared) -> pytree of arrays. own: what belongs to the seed (its key, its data), any pytree.
+    at_once: so many seeds of a device are computed side by side, the others after them; all of them if None. A cache
+        holds a few small networks and not a hundred.
+    """
+    sharding = seed_sharding(devices)
+
+    @jax.jit
+    def run(own: PyTree, *shared: PyTree) -> PyTree:
+        return _each_device(function, sharding, at_once, len(shared))(own, *shared)
+
+    return OverSeeds(run, sharding)
+
+
+def _seeds_of(own: PyTree) -> int:
+    counts = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(own)}
+    if len(counts) != 1 or min(counts) in ((), (0,)):
+        raise TrainingError(f"the seeds' own arguments have leading axes {sorted(counts)}; expected one axis (seeds,) for all.")
+    return counts.pop()[0]
+
+
 def train(
     init: Init, update: Update, keys: Key, *, steps: int, every: int | None = None,
-    measure: Measure | None = None, settings: PyTree = None, devices: list[jax.Device] | None = None, label: str = "",
-    progress: bool | None = None,
+    measure: Measure | None = None, settings: PyTree = None, at_once: int | None = None,
+    devices: list[jax.Device] | None = None, label: str = "", progress: bool | None = None,
 ) -> History:
     """Train one run per key, all in one compiled scan, and record along the way.
 
     init: key -> state, any pytree of arrays.
-    update: (state, key) -> (state, measured); `measured` (a pytree of scalars, or None) is kept at every step.
+    update: (state, key) -> (state, measured); `measured` (a pytree of arrays, or None) is kept at every step.
     keys: shape (seeds,), one per run.
     steps: number of updates. every: updates between records (default: a single record at the end).
     measure: state -> pytree, evaluated before training and after each `every` updates.
     settings: pytree of arrays with leading axis (seeds,), or None. If given, run i is `init(key, setting)` and
         `update(state, key, setting)` with entry i of every leaf.
+    at_once: so many runs of a device advance side by side, the others after them; all of them if None.
     devices: where to run; results do not depend on it beyond float tolerance.
     progress: show a bar; by default whenever there are at least ten records and a label.
 
@@ -79,7 +126,64 @@ def train(
     Raises TrainingError if steps is not a positive multiple of every, keys is not a vector of keys, or a setting
     has not one entry a run.
     """
-    every = steps if every is None else every
+    run = trainer(init, update, every=steps if every is None else every, measure=measure, at_once=at_once, devices=devices)
+    return run(keys, steps=steps, settings=settings, label=label, progress=progress)
+
+
+def trainer(init: Init, update: Update, *, every: int, measure: Measure | None = None, at_once: int | None = None,
+            devices: list[jax.Device] | None = None) -> Callable[..., History]:
+    """`train` for many calls: (keys, *, steps, settings=None, label="", progress=None) -> History, compiled once.
+
+    Calls may differ in their keys, settings and number of steps; another number of runs compiles anew.
+    """
+    measure = measure or (lambda state: None)
+    sharding = seed_sharding(devices)
+
+    def first(key: Key, own: tuple[PyTree, ...]) -> tuple[State, PyTree]:
+        state = init(jax.random.fold_in(key, 0), *own)
+        return state, measure(state)
+
+    def chunk(state: State, key: Key, own: tuple[PyTree, ...], start: Array) -> tuple[State, PyTree, PyTree]:
+        def step(state: State, i: Array) -> tuple[State, PyTree]:
+            # Keyed by the step's number: a run does not depend on how it is cut into chunks.
+            return update(state, jax.random.fold_in(key, i + 1), *own)
+
+        state, trace = jax.lax.scan(step, state, start + jnp.arange(every))
+        return state, measure(state), trace
+
+    begin = jax.jit(_each_device(first, sharding, at_once, 0, arguments=2))
+    advance = jax.jit(_each_device(chunk, sharding, at_once, 1, arguments=4), donate_argnums=0)
+
+    def run(keys: Key, *, steps: int, settings: PyTree = None, label: str = "", progress: bool | None = None) -> History:
+        _check(keys, steps, every, settings)
+        seeds, count = keys.shape[0], steps // every
+        # `own` holds a run's setting, or nothing: the same code with and without settings.
+        keys, own = _lay((keys, () if settings is None else (settings,)), sharding)
+        state, record = begin(keys, own)
+        records, traces = [record], []
+        quiet = not (progress if progress is not None else bool(label) and count >= 10)
+        for i in tqdm(range(count), desc=label, disable=quiet or jax.process_index() > 0, leave=False):
+            state, record, trace = advance(state, keys, own, np.int32(i * every))
+            records.append(record)
+            traces.append(trace)
+            if not quiet:
+                # Steps are only queued when `advance` returns; a bar that runs ahead of them tells nothing.
+                jax.block_until_ready(state)
+        gathered = _gather(records, seeds, stack=True)
+        traced = _gather(traces, seeds, stack=False)
+        watched = (gathered, traced)
+        if not any(_is_float(x) for x in jax.tree.leaves(watched)):
+            watched = _gather([[x for x in jax.tree.leaves(state) if _is_float(x)]], seeds, stack=True)
+        return History(
+            steps=np.arange(0, steps + 1, every), records=gathered, traces=traced,
+            final=jax.tree.map(lambda x: x[:seeds], state) if jax.process_count() == 1 else state,
+            diverged=_diverged(watched, seeds),
+        )
+
+    return run
+
+
+def _check(keys: Key, steps: int, every: int, settings: PyTree) -> None:
     if steps < 1 or every < 1 or steps % every:
         raise TrainingError(f"steps is {steps} and every is {every}; expected steps to be a positive multiple of every.")
     if not (isinstance(keys, jax.Array) and jax.dtypes.issubdtype(keys.dtype, jax.dtypes.prng_key) and keys.ndim == 1):
@@ -89,79 +193,57 @@ def train(
         )
     if keys.shape[0] == 0:
         raise TrainingError("keys is empty; expected at least one key, one run each.")
-    measure = measure or (lambda state: None)
-    sharding = seed_sharding(devices)
-    seeds = keys.shape[0]
     for leaf in jax.tree.leaves(settings):
-        if np.shape(leaf)[:1] != (seeds,):
+        if np.shape(leaf)[:1] != keys.shape:
             raise TrainingError(
-                f"a setting has shape {np.shape(leaf)} and there are {seeds} keys; expected one entry a run, ({seeds}, ...)."
+                f"a setting has shape {np.shape(leaf)} and there are {keys.shape[0]} keys; expected one entry a run, "
+                f"({keys.shape[0]}, ...)."
             )
-    # `own` holds a run's setting, or nothing: the same code with and without settings.
-    own = () if settings is None else (jax.tree.map(lambda leaf: _lay(np.asarray(leaf), sharding), settings),)
-    keys = _spread(keys, sharding)
-
-    def first(key: Key, *own: PyTree) -> tuple[State, PyTree]:
-        state = init(jax.random.fold_in(key, 0), *own)
-        return state, measure(state)
-
-    def chunk(state: State, start: Array, key: Key, *own: PyTree) -> tuple[State, PyTree, PyTree]:
-        def step(state: State, i: Array) -> tuple[State, PyTree]:
-            # Keyed by the step's number: a run does not depend on how it is cut into chunks.
-            return update(state, jax.random.fold_in(key, i + 1), *own)
-
-        state, trace = jax.lax.scan(step, state, start + jnp.arange(every))
-        return state, measure(state), trace
-
-    over_seeds = {"in_shardings": sharding, "out_shardings": sharding}
-    state, record = jax.jit(jax.vmap(first), **over_seeds)(keys, *own)
-    replicated = NamedSharding(sharding.mesh, PartitionSpec())
-    advance = jax.jit(
-        jax.vmap(chunk, in_axes=(0, None, 0) + (0,) * len(own)), out_shardings=sharding, donate_argnums=0,
-        in_shardings=(sharding, replicated, sharding) + (sharding,) * len(own),
-    )
-    records, traces = [record], []
-    count = steps // every
-    quiet = not (progress if progress is not None else bool(label) and count >= 10)
-    for i in tqdm(range(count), desc=label, disable=quiet or jax.process_index() > 0, leave=False):
-        state, record, trace = advance(state, np.int32(i * every), keys, *own)
-        records.append(record)
-        traces.append(trace)
-        if not quiet:
-            # Steps are only queued when `advance` returns; a bar that runs ahead of them tells nothing.
-            jax.block_until_ready(state)
-    gathered = _gather(records, seeds, stack=True)
-    traced = _gather(traces, seeds, stack=False)
-    watched = (gathered, traced)
-    if not any(_is_float(x) for x in jax.tree.leaves(watched)):
-        watched = _gather([[x for x in jax.tree.leaves(state) if _is_float(x)]], seeds, stack=True)
-    return History(
-        steps=np.arange(0, steps + 1, every), records=gathered, traces=traced,
-        final=jax.tree.map(lambda x: x[:seeds], state) if jax.process_count() == 1 else state,
-        diverged=_diverged(watched, seeds),
-    )
 
 
-def _spread(keys: Key, sharding: NamedSharding) -> Key:
-    """The keys on the mesh; the result drops what was padded."""
-    return jax.random.wrap_key_data(_lay(np.asarray(jax.random.key_data(keys)), sharding), impl=jax.random.key_impl(keys))
+def _each_device(function: Callable[..., PyTree], sharding: NamedSharding, at_once: int | None, shared: int,
+                 *, arguments: int | None = None) -> Callable[..., PyTree]:
+    """`function` over the leading axis of its arguments, all but the last `shared`: each device works on its own part.
+
+    A part is mapped on its device, and not by the compiler over all of them, so that `at_once` cuts no part across two.
+    """
+    arguments = 1 + shared if arguments is None else arguments
+
+    def part(*given: PyTree) -> PyTree:
+        runs, same = given[:arguments - shared], given[arguments - shared:]
+        count = jax.tree.leaves(runs)[0].shape[0]
+        if at_once is None or at_once >= count:
+            return jax.vmap(lambda run: function(*run, *same))(runs)
+        return jax.lax.map(lambda run: function(*run, *same), runs, batch_size=at_once)
+
+    own, all_alike = sharding.spec, PartitionSpec()
+    return jax.shard_map(part, mesh=sharding.mesh, in_specs=(own,) * (arguments - shared) + (all_alike,) * shared,
+                         out_specs=own, check_vma=False)
 
 
-def _lay(data: np.ndarray, sharding: NamedSharding) -> Array:
-    """A host array on the mesh, its leading axis padded with repeats to a multiple of the devices."""
+def _lay(tree: PyTree, sharding: NamedSharding) -> PyTree:
+    """Arrays and keys on the mesh, their leading axes padded with repeats to a multiple of the devices."""
     parts = sharding.mesh.devices.size
-    data = data[np.arange(-(-len(data) // parts) * parts) % len(data)]
-    return jax.make_array_from_callback(data.shape, sharding, lambda index: data[index])
+
+    def lay(leaf: Any) -> Array:
+        if isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(lay(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
+        data = np.asarray(leaf)
+        data = data[np.arange(-(-len(data) // parts) * parts) % len(data)]
+        return jax.make_array_from_callback(data.shape, sharding, lambda index: data[index])
+
+    return jax.tree.map(lay, tree)
+
+
+def _host(x: Array) -> np.ndarray:
+    """An array of all processes' seeds on the host."""
+    return np.asarray(multihost_utils.process_allgather(x, tiled=True) if jax.process_count() > 1 else x)
 
 
 def _gather(chunks: list[PyTree], seeds: int, *, stack: bool) -> PyTree:
     """Arrays of all processes' seeds on the host: (seeds, times, ...), chunks stacked or joined along time."""
-    def local(x: Array) -> np.ndarray:
-        x = multihost_utils.process_allgather(x, tiled=True) if jax.process_count() > 1 else x
-        return np.asarray(x)[:seeds]
-
     def join(*leaves: Array) -> np.ndarray:
-        arrays = [local(x) for x in leaves]
+        arrays = [_host(x)[:seeds] for x in leaves]
         return np.stack(arrays, axis=1) if stack else np.concatenate(arrays, axis=1)
 
     return jax.tree.map(join, *chunks)
@@ -177,49 +259,3 @@ def _diverged(recorded: PyTree, seeds: int) -> Bool[np.ndarray, " seeds"]:
         if _is_float(leaf):
             mask |= ~np.isfinite(leaf).reshape(seeds, -1).all(axis=1)
     return mask
-
-
-def draw(key: Key, examples: int, batch: int) -> Int[Array, " batch"]:
-    """`batch` different rows out of `examples`, every subset equally likely.
-
-    The places of the largest of as many uniform numbers: `jax.random.choice` sorts them all, which under vmap
-    on a CPU costs more than the training step itself.
-    """
-    return jax.lax.top_k(jax.random.uniform(key, (examples,), jnp.float32), batch)[1]
-
-
-Optimizer = optax.GradientTransformation | optax.GradientTransformationExtraArgs
-
-
-def gradient_update(loss: Callable[..., Array], optimizer: Optimizer | Callable[[PyTree], Optimizer], *data: ArrayLike,
-                    batch: int | None = None) -> Update:
-    """The usual `update`: one optimizer step on `loss(params, *data)`, whose state is (params, optimizer state).
-
-    optimizer: Optax's, or a function setting -> optimizer for runs with `settings`; then
-        `init = lambda key, setting: (params, optimizer(setting).init(params))`.
-
-    data: arrays with a common leading axis of examples. batch: examples per step, drawn without replacement
-    within the step; all of them (full-batch gradient descent) if None. The measured value is the loss before the step.
-    """
-    data = tuple(jnp.asarray(x) for x in data)
-    if batch is not None:
-        sizes = {len(x) for x in data}
-        if len(sizes) != 1:
-            raise TrainingError(
-                f"data has {sorted(sizes)} examples; batches need arrays with the same leading axis, at least one."
-            )
-        if not 1 <= batch <= len(data[0]):
-            raise TrainingError(f"batch is {batch}; expected 1 to {len(data[0])}, the number of examples, or None.")
-
-    def update(state: State, key: Key, *own: PyTree) -> tuple[State, Array]:
-        rule = optimizer if isinstance(optimizer, optax.GradientTransformation) else optimizer(*own)
-        params, opt_state = state
-        rows = data
-        if batch is not None:
-            index = draw(key, len(data[0]), batch)
-            rows = tuple(x[index] for x in data)
-        value, grads = jax.value_and_grad(loss)(params, *rows)
-        updates, opt_state = rule.update(grads, opt_state, params)
-        return (optax.apply_updates(params, updates), opt_state), value
-
-    return update

@@ -90,11 +90,11 @@ def add(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     whole = book(Path(app.srcdir))
     if app.builder.name not in ("html", "dirhtml") or whole is None or not CHAPTER.fullmatch(docname):
         return
-    number, title = fronts.number_and_name(fronts.front(app.env, docname).title)
+    front = fronts.front(app.env, docname)
     base = site_url(app)
     address = base + app.builder.get_target_uri(docname) if base else ""
-    said = escape(sentence(whole, number, title, address))
-    text = bibtex(whole, docname.rpartition("/")[2], number, title, address)
+    said = escape(sentence(whole, front.number, front.name, address))
+    text = bibtex(whole, docname.rpartition("/")[2], front.number, front.name, address)
     entry = nodes.literal_block(text, text, language="bibtex", force=True)  # with its raw text it is highlighted, and copied
     opening = f'<details class="alchemy-cite"><summary>How to cite this chapter</summary><p>{said}</p>'
     last = next(doctree.findall(nodes.section), doctree)

@@ -1,26 +1,27 @@
-"""The directive `{explorable} NAME`: a figure from book/explorables/NAME.py that a reader can move.
+"""The directive `{explorable}`: the figure of a chapter's explorable.py, which a reader can move.
 
-Without JavaScript, in print, in PDF and EPUB it is a static figure with its finding as text; the HTML page adds a table of the
-numbers, and controls which book/_static/explorables.js brings to life. The charts are compiled to Vega here, at build time.
+`{explorable} modes` is explorable_modes.py of the same folder. Without JavaScript, in print, in PDF and EPUB it is a static
+figure with its finding as text; the HTML page adds a table of the numbers, and controls which book/_static/explorables.js
+brings to life. The charts are compiled to Vega here, at build time. What recorded runs they show: see press.recordings.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
-import re
 import shutil
-import sys
 from html import escape
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import vl_convert as vlc
+from alchemy import project
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+from press import charts
 
 BUILT = "_build/explorables"  # static figures and specifications, inside the source folder so that Sphinx finds the images
 PAGES = ("html", "dirhtml")  # builders whose pages can run a script; the others keep the static figure
@@ -36,24 +37,20 @@ def connect(app: Sphinx) -> None:
 
 
 class Explorable(SphinxDirective):
-    """`:::{explorable} NAME`, its body the sentences that say what to try."""
+    """`:::{explorable} [SUFFIX]`, its body the sentences that say what to try."""
 
-    required_arguments = 1
+    optional_arguments = 1
     has_content = True
     option_spec = {"class": directives.class_option}
 
     def run(self) -> list[nodes.Node]:
         """The body's paragraphs, then the figure."""
-        name, root = self.arguments[0], Path(self.env.srcdir)
-        module = load(name, root)
-        for path in (
-            Path(module.__file__ or ""),
-            *sorted((root / "book" / "explorables").glob("common.py")),
-            root / "book" / "explorables" / f"{name}.json",
-            Path(__file__),
-        ):
-            if path.is_file():
-                self.env.note_dependency(str(path))
+        root = Path(self.env.srcdir)
+        path = source(root / self.env.docname, self.arguments[0] if self.arguments else "")
+        name, module = identifier(path), project.load(path)
+        for each in (path, path.with_suffix(".json"), Path(charts.__file__), Path(__file__)):
+            if each.is_file():
+                self.env.note_dependency(str(each))
         spec = build(name, module, root)
         body = nodes.Element()
         self.state.nested_parse(self.content, self.content_offset, body)
@@ -80,25 +77,27 @@ def live(html: str) -> nodes.raw:
     return nodes.raw("", html, format="html", explorable=True)  # a class would wrap it in a <div>
 
 
-def load(name: str, root: Path) -> ModuleType:
-    """The module book/explorables/NAME.py. Raises ValueError for a name that has none."""
-    folder = root / "book"
-    if not re.fullmatch(r"[a-z]+", name) or not (folder / "explorables" / f"{name}.py").is_file():
-        known = sorted(p.stem for p in (folder / "explorables").glob("*.py") if "def chart(" in p.read_text(encoding="utf-8"))
-        raise ValueError(f"no explorable {name!r}; expected one of {', '.join(known)}.")
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-    return importlib.import_module(f"explorables.{name}")
+def source(folder: Path, suffix: str = "") -> Path:
+    """The module of a chapter's explorable. Raises ProjectError naming the ones that the chapter's folder holds."""
+    path = folder / f"explorable{suffix and '_'}{suffix}.py"
+    if not path.is_file():
+        known = ", ".join(sorted(p.name for p in folder.glob("explorable*.py"))) or "none"
+        raise project.ProjectError(f"there is no {path.name} in {folder}; it holds {known}.")
+    return path
+
+
+def identifier(path: Path) -> str:
+    """An explorable's name in the site: its chapter's topic, and its suffix where it has one."""
+    topic, suffix = path.parent.name.partition("-")[2], path.stem.removeprefix("explorable").replace("_", "-")
+    return topic + suffix
 
 
 def build(name: str, module: ModuleType, root: Path) -> dict[str, Any]:
     """Compile a chart, write its specification and its static figures, and return the specification."""
-    from explorables import common
-
-    spec, binds = without_binds(common.compiled(module.chart()))
+    spec, binds = without_binds(charts.compiled(module.chart()))
     names = [s["name"] for s in spec["signals"]]
     asked = ["says", *(f"{b['signal']}_shown" for b in binds if f"{b['signal']}_shown" in names)]
-    shown = common.signal_texts(spec, asked)
+    shown = charts.signal_texts(spec, asked)
     spec["usermeta"] = {"controls": [b | {"shown": shown.get(f"{b['signal']}_shown")} for b in binds], "says": shown["says"]}
     text = json.dumps(spec, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     folder = root / BUILT
@@ -185,10 +184,11 @@ def load_where_needed(
 
 def publish(app: Sphinx, exception: Exception | None) -> None:
     """Put the specifications where the script asks for them."""
-    source = Path(app.srcdir) / BUILT
-    if exception is not None or app.builder.name not in PAGES or not source.is_dir():
+    if exception is not None or app.builder.name not in PAGES:
         return
     target = Path(app.outdir) / "_static" / "explorables"
-    target.mkdir(parents=True, exist_ok=True)
-    for path in source.glob("*.json"):
-        shutil.copyfile(path, target / path.name)
+    for path in sorted(Path(app.srcdir).glob("chapters/*/explorable*.py")):
+        made = Path(app.srcdir) / BUILT / f"{identifier(path)}.json"
+        if made.is_file():
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(made, target / made.name)

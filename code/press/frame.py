@@ -1,4 +1,4 @@
-"""The site's frame: landing page, map, timeline, sides, citations, folds, figures that open, 404, what pages tell machines."""
+"""The site's frame: heads of chapters, landing page, map, timeline, sides, citations, folds, large figures, 404, metadata."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from sphinx.application import Sphinx
 from press import (
     cite,
     conflicts,
+    costs,
     folds,
+    fronts,
     landing,
     meta,
     missing,
@@ -21,5 +23,5 @@ from press import (
 
 def connect(app: Sphinx) -> None:
     """Register the parts, the late places first."""
-    for part in (places, landing, prerequisites, timeline, sides, cite, meta, conflicts, folds, pictures, missing):
+    for part in (fronts, places, landing, prerequisites, timeline, sides, cite, meta, costs, conflicts, folds, pictures, missing):
         part.connect(app)

@@ -1,30 +1,34 @@
-"""What a page says of itself at its head: title, question, prerequisites, and a plain description."""
+"""What a page says of itself at its head: title and a plain description, and the block under a chapter's title.
+
+A chapter's come from its manifest. Other pages state a description in their front matter, or begin with one.
+"""
 
 from __future__ import annotations
 
-import posixpath
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from alchemy import manifests, project
+from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 LONGEST = 200  # characters of a description; search engines and chat programs cut there
-NUMBERED = re.compile(r"(\d\d) · (.+)")
-# A link in such a sentence is an offer, not a condition.
-OFFERED = re.compile(r"\bnot needed\b|\brecalled\b|\bneighbours?\b|\boptional\b|\bsays it\b|\bhelps\b", re.IGNORECASE)
-LINK = re.compile(r"\{doc\}`(?:[^`<]*<)?([^`<>]+)>?`")
 
 
 @dataclass(frozen=True)
 class Front:
-    """The head of one page, from its source. Empty strings where the page has no such line."""
+    """The head of one page. number: a chapter's, without leading zeros; empty for other pages."""
 
-    title: str
-    question: str
-    prerequisites: str
+    name: str
     description: str
+    number: str = ""
+
+    @property
+    def title(self) -> str:
+        """The title as the page shows it."""
+        return f"{int(self.number):02d} · {self.name}" if self.number else self.name
 
 
 def plain(text: str) -> str:
@@ -48,20 +52,18 @@ def shorten(text: str, longest: int = LONGEST) -> str:
 
 
 def parse(text: str) -> Front:
-    """The head of a page from its Markdown source."""
+    """The head of a page that is no chapter, from its Markdown source."""
     description = ""
     if found := re.match(r"---\n(.*?)\n---\n", text, re.DOTALL):
         if stated := re.search(r"(?m)^description: *(.+)$", found[1]):
             description = stated[1].strip().strip("\"'")
         text = text[found.end():]
-    title = found[1].strip() if (found := re.search(r"(?m)^# +(.+)$", text)) else ""
-    question = found[1].strip() if (found := re.search(r"(?m)^\*\*The question\.\*\* *(.+)$", text)) else ""
-    needs = found[1].strip() if (found := re.search(r"(?m)^- \*Prerequisites\*: *(.+)$", text)) else ""
-    if not (description or question):
+    title = found[1] if (found := manifests.HEADING.search(text)) else ""
+    if not description:
         blocks = re.split(r"\n\s*\n", re.sub(r"(?ms)^(```|:::).*?^\1\s*$", "", text))
         described = (b for b in blocks if b.strip() and not re.match(r"\s*([#|>*\-+(%<]|\d+\.)", b))
         description = next(described, "")
-    return Front(plain(title), plain(question), needs, shorten(plain(question or description)))
+    return Front(plain(title), shorten(plain(description)))
 
 
 @lru_cache(maxsize=256)
@@ -69,27 +71,36 @@ def _read(path: Path, changed: int) -> Front:
     return parse(path.read_text(encoding="utf-8"))
 
 
+def manifest(env: BuildEnvironment, docname: str) -> project.Manifest | None:
+    """The manifest of a chapter of the book that is built; None for other pages, and in a book without manifests."""
+    path = Path(env.srcdir) / docname / "chapter.toml"
+    return project.manifest(path.parent.name) if path.is_file() else None
+
+
 def front(env: BuildEnvironment, docname: str) -> Front:
     """The head of a page of the book."""
+    if found := manifest(env, docname):
+        return Front(found.title, shorten(plain(found.question)), str(found.number))
     path = Path(env.doc2path(docname))
     return _read(path, path.stat().st_mtime_ns)
 
 
-def prerequisite_links(docname: str, line: str) -> dict[str, bool]:
-    """Page -> whether it is assumed (True) or only offered (False), from a chapter's prerequisite line.
-
-    A sentence, or the part of one up to a semicolon, that says "not needed", "recalled" or the like offers its links.
-    """
-    found: dict[str, bool] = {}
-    for part in re.split(r"(?<=[.;])\s+", line):
-        for target in LINK.findall(part):
-            name = target.strip()
-            name = name[1:] if name.startswith("/") else posixpath.join(posixpath.dirname(docname), name)
-            found[posixpath.normpath(name)] = not OFFERED.search(part)
-    return found
+def with_head(env: BuildEnvironment, docname: str, source: str) -> str:
+    """A page's source with the block under its title, if it is a chapter."""
+    found = manifest(env, docname)
+    return manifests.with_head(source, found.slug) if found else source
 
 
-def number_and_name(title: str) -> tuple[str, str]:
-    """("7", "A proof ...") of "07 · A proof ..."; the number is empty where there is none."""
-    found = NUMBERED.fullmatch(title)
-    return (str(int(found[1])), found[2]) if found else ("", title)
+def add_head(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put question, minutes and prerequisites under a chapter's title, before the page is parsed."""
+    found = manifest(app.env, docname)
+    if found is None:
+        return
+    for slug in (found.slug, *filter(project.SLUG.fullmatch, (*found.requires, *found.helps))):
+        app.env.note_dependency(str(project.folder(slug) / "chapter.toml"))
+    source[0] = with_head(app.env, docname, source[0])
+
+
+def connect(app: Sphinx) -> None:
+    """Register this module's event."""
+    app.connect("source-read", add_head)

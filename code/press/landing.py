@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+from alchemy import evidence
 from sphinx.application import Sphinx
 
 from press import places, verdicts
@@ -29,7 +29,7 @@ def counted(rows: Iterable[tuple[str, str]]) -> dict[str, Counter[str]]:
 def score(app: Sphinx) -> tuple[dict[str, Counter[str]], int, str]:
     """The score, the number of chapters in it, and where it is from.
 
-    Live from this build's run where that judged anything, else the committed ledger's words, with the reason.
+    Live from this build's run where that judged anything, else the expected words, with the reason.
     """
     found = verdicts.collected(app.env)
     claims = [row for run in found.values() for row in run["claims"]]
@@ -38,13 +38,12 @@ def score(app: Sphinx) -> tuple[dict[str, Counter[str]], int, str]:
     if any(word in WORDS for _, word in live):
         device = next(iter(found.values()))["device"]
         return counted(live), len(found), f"Counted when this page was built: {scale} scale, seed {seed}, {device}."
-    path = Path(app.srcdir) / verdicts.COMMITTED
-    committed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    committed = evidence.all_words()
     side_of = {row["claim"]["id"]: row["claim"]["side"] for row in claims}
     own = {name.partition("/")[0] for name in committed} & {"ledger"}
     rows = [(side_of.get(name, "side not known"), word) for name, word in committed.items() if name.partition("/")[0] not in own]
     why = f"the {scale} scale judges no claim" if claims else "no chapter was run for it"
-    said = f"From the committed ledger (laptop scale, seed 0), not from this build: {why}."
+    said = f"From the expected words (laptop scale, seed 0), not from this build: {why}."
     return counted(rows), len({name.partition("/")[0] for name in committed} - own), said
 
 
@@ -98,8 +97,8 @@ def render(app: Sphinx, docname: str) -> tuple[str, str]:
     """The scoreboard of this build, as HTML and as text."""
     counts, chapters, said = score(app)
     if not counts:
-        said = "No claim has been judged yet, and book/ledger.json holds none."
-    page = next((name for name in sorted(app.env.found_docs) if verdicts.LEDGER.fullmatch(name)), "")
+        said = "No claim has been judged yet, and no words were accepted yet."
+    page = next((name for name in sorted(app.env.found_docs) if verdicts.is_ledger(name)), "")
     lines = [f"{side}: " + ", ".join(f"{c[word]} {word}" for word in WORDS) for side, c in counts.items()]
     return table(counts, chapters, said, places.link(app, docname, page) if page else ""), "\n".join([*lines, said])
 

@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from alchemy import project
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -22,7 +23,7 @@ from sphinx.environment import BuildEnvironment
 from press import ledger_table, verdicts
 from press.bets import asked, on_the_web, slug_of
 from press.outputs import Listing
-from press.verdicts import LEDGER
+from press.verdicts import is_ledger
 
 FOLDER = "_ledger"
 SCORED = "your-bets-scored"  # the id of the section that scores the reader's bets
@@ -60,7 +61,7 @@ def entries(env: BuildEnvironment) -> list[Entry]:
     """Every claim that the ledger collects, as this build found it, followed by its GPU record's line if it has one."""
     made: list[Entry] = []
     for slug, run in sorted(verdicts.collected(env).items()):
-        record = recorded(slug) if (Path(env.srcdir) / "book" / "records" / f"{slug}.json").is_file() else {}
+        record = recorded(slug) if project.evidence(slug, "gpu.json").is_file() else {}
         for row in run["claims"]:
             made.append(entry(row, slug, "this build", run.get("device", ""), run["scale"], run["seed"]))
             if row["claim"]["id"] in record:
@@ -151,7 +152,7 @@ def prepare(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for number, node in enumerate(list(doctree.findall(Listing))):
         html = drawn(node["listed"], found, titles(app.env), number == 0, "../" * docname.count("/"))
         node.replace_self(nodes.raw("", html, format="html"))
-    if not LEDGER.fullmatch(docname):
+    if not is_ledger(docname):
         return
     for section in doctree.findall(nodes.section):
         if SCORED in section["ids"]:
@@ -160,12 +161,12 @@ def prepare(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def again(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Write the ledger's page in every build: what it shows belongs to other pages."""
-    return sorted(filter(LEDGER.fullmatch, env.found_docs))
+    return sorted(filter(is_ledger, env.found_docs))
 
 
 def load(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Load the ledger's scripts and style on its page."""
-    if doctree is not None and on_the_web(app) and LEDGER.fullmatch(pagename):
+    if doctree is not None and on_the_web(app) and is_ledger(pagename):
         app.add_css_file("ledger.css")
         for script in ("ledger.js", "calibration.js"):
             app.add_js_file(script, defer="defer")
@@ -176,7 +177,7 @@ def publish(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or not on_the_web(app):
         return
     found = entries(app.env)
-    if found and any(map(LEDGER.fullmatch, app.env.found_docs)):
+    if found and any(map(is_ledger, app.env.found_docs)):
         target = Path(app.outdir) / FOLDER
         target.mkdir(parents=True, exist_ok=True)
         (target / "ledger.csv").write_text(csv_text(found), encoding="utf-8")

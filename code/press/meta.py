@@ -64,10 +64,9 @@ def head(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
               f'<link rel="apple-touch-icon" href="{up}_static/logo-180.png"/>']
     if pagename in app.env.found_docs:
         front = fronts.front(app.env, pagename)
-        title = fronts.number_and_name(front.title)[1]
         if front.description:
             lines.append(f'<meta name="description" content="{escape(front.description)}"/>')
-        for name, content in tags(app, pagename, title, front.description).items():
+        for name, content in tags(app, pagename, front.name, front.description).items():
             kind = "name" if name.startswith("twitter:") else "property"
             lines.append(f'<meta {kind}="{name}" content="{escape(content)}"/>')
     context["metatags"] = context.get("metatags", "") + "\n    ".join(["", *lines, ""])
@@ -80,10 +79,9 @@ def draw(app: Sphinx, out: Path) -> None:
         social.write(social.mark(side), out / "_static" / name)
     for docname in pages(app):
         front = fronts.front(app.env, docname)
-        number, name = fronts.number_and_name(front.title)
         part = captions.get(docname, "")
-        kicker = " · ".join(piece for piece in (f"Chapter {number}" if number else "", part) if piece)
-        social.write(social.card(name, front.description, kicker or "An executable course"), out / card_path(docname))
+        kicker = " · ".join(piece for piece in (f"Chapter {front.number}" if front.number else "", part) if piece)
+        social.write(social.card(front.name, front.description, kicker or "An executable course"), out / card_path(docname))
 
 
 def sitemap(app: Sphinx, base: str) -> str:

@@ -1,4 +1,4 @@
-"""What an executed chapter shows and carries: figures with alt text and caption, and its verdicts."""
+"""What an executed chapter shows and carries: figures with alt text and caption; its verdicts are data."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from press import firstcell, offer
+from press import executed, firstcell, offer
 from press.verdicts import CHAPTER
 
 NOTEBOOKS = "_notebooks"
@@ -68,21 +68,19 @@ def publish(app: Sphinx, exception: Exception | None) -> None:
     target = Path(app.outdir) / NOTEBOOKS
     target.mkdir(parents=True, exist_ok=True)
     for docname in filter(CHAPTER.fullmatch, app.env.found_docs):
-        executed = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
-        source = Path(app.env.doc2path(docname))
-        if executed.is_file():
-            read = json.loads(executed.read_text(encoding="utf-8"))
-            notebook = with_setup(read, app.config.alchemy_repository, Path(app.srcdir))
+        source, read = Path(app.env.doc2path(docname)), executed.notebook(app, docname)
+        if read is not None:
+            notebook = with_setup(read, source.stem, app.config.alchemy_repository, Path(app.srcdir))
             text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
             (target / f"{source.stem}.ipynb").write_text(text, encoding="utf-8")
         shutil.copyfile(source, target / source.name)
 
 
-def with_setup(notebook: dict[str, Any], repository: str, root: Path) -> dict[str, Any]:
-    """The notebook with a first cell that gets the laboratory where it is absent: from the repository, else from itself."""
+def with_setup(notebook: dict[str, Any], slug: str, repository: str, root: Path) -> dict[str, Any]:
+    """The notebook with a first cell that brings the laboratory: from the repository, else out of the notebook."""
     cell = {"cell_type": "code", "id": "laboratory", "metadata": {"tags": ["setup"]},
-            "source": firstcell.source(notebook, repository, root), "outputs": [], "execution_count": None}
-    carried = {} if repository else {"laboratory": firstcell.laboratory(notebook, root)}
+            "source": firstcell.source(notebook, slug, repository, root), "outputs": [], "execution_count": None}
+    carried = {} if repository else {"laboratory": firstcell.laboratory(notebook, slug, root)}
     return notebook | {"cells": [cell, *map(without_stderr, notebook["cells"])],
                        "metadata": notebook.get("metadata", {}) | carried}
 

@@ -1,18 +1,17 @@
-"""A map of what each chapter assumes, drawn from the chapters' own prerequisite lines, with the same as a list."""
+"""A map of what each chapter assumes, drawn from the manifests, with the same as a list."""
 
 from __future__ import annotations
 
-import re
 import textwrap
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import yaml
+from alchemy import manifests, project
 from sphinx.application import Sphinx
 
 from press import fronts, places
-from press.verdicts import CHAPTER
 
 WIDTH, LINE, GAP, RAIL, DOT, TEXT = 400, 18, 20, 18, 76, 92
 LETTERS = 38  # of a title's line
@@ -20,13 +19,13 @@ LETTERS = 38  # of a title's line
 
 @dataclass(frozen=True)
 class Node:
-    """One page on the map. needs: page -> whether it is assumed; line: the prerequisite line, as plain text."""
+    """One page on the map. needs: page -> whether it is assumed, or only helps; manifest: of a chapter."""
 
     docname: str
-    title: str
+    front: fronts.Front
     part: str
     needs: dict[str, bool]
-    line: str
+    manifest: project.Manifest | None = None
 
 
 def parts(root: Path) -> dict[str, str]:
@@ -37,16 +36,17 @@ def parts(root: Path) -> dict[str, str]:
 
 
 def chart(app: Sphinx) -> list[Node]:
-    """Every chapter in order, and before them the other pages that they link to as prerequisites."""
+    """Every chapter in order, and before them the other pages that they name as prerequisites."""
     env, order = app.env, parts(Path(app.srcdir))
     nodes = []
     for name, part in order.items():
-        if CHAPTER.fullmatch(name) and name in env.found_docs:
-            front = fronts.front(env, name)
-            needs = {to: hard for to, hard in fronts.prerequisite_links(name, front.prerequisites).items() if to in order}
-            nodes.append(Node(name, front.title, part, needs, front.prerequisites))
+        found = fronts.manifest(env, name)
+        if found is not None and name in env.found_docs:
+            needs = dict.fromkeys(map(manifests.docname, found.helps), False)
+            needs |= dict.fromkeys(map(manifests.docname, found.requires), True)
+            nodes.append(Node(name, fronts.front(env, name), part, {to: needs[to] for to in order if to in needs}, found))
     asked = {to for node in nodes for to in node.needs} - {node.docname for node in nodes}
-    first = [Node(name, fronts.front(env, name).title, "Before any chapter", {}, "") for name in order if name in asked]
+    first = [Node(name, fronts.front(env, name), "Before any chapter", {}) for name in order if name in asked]
     return [*first, *nodes]
 
 
@@ -59,8 +59,8 @@ def drawing(nodes: list[Node], address: dict[str, str]) -> str:
             y += 10 if texts else 0
             texts.append(f'<text class="part" x="{TEXT}" y="{y:.0f}">{escape(caption)}</text>')
             y += LINE + 6
-        number, name = fronts.number_and_name(node.title)
-        lines = textwrap.wrap(f"{number} · {name}" if number else name, LETTERS)
+        number = node.front.number
+        lines = textwrap.wrap(f"{number} · {node.front.name}" if number else node.front.name, LETTERS)
         at[node.docname] = y - 5
         spans = "".join(f'<tspan x="{TEXT}" dy="{LINE if i else 0}">{escape(line)}</tspan> ' for i, line in enumerate(lines))
         kind = "chapter" if number else "page"
@@ -68,7 +68,7 @@ def drawing(nodes: list[Node], address: dict[str, str]) -> str:
                      f'<text x="{TEXT}" y="{y:.0f}">{spans}</text></a>')
         y += LINE * len(lines) + GAP
     lines = []
-    bases = [node.docname for node in nodes if not CHAPTER.fullmatch(node.docname)]
+    bases = [node.docname for node in nodes if node.manifest is None]
     for depth, base in enumerate(bases):
         x = RAIL + 8 * depth
         users = [node for node in nodes if base in node.needs]
@@ -91,30 +91,18 @@ def drawing(nodes: list[Node], address: dict[str, str]) -> str:
 
 
 def listing(nodes: list[Node], address: dict[str, str]) -> list[tuple[str, str]]:
-    """(linked title as HTML, what the chapter assumes as HTML) of every chapter, in its own words."""
-    titles = {node.docname: node.title for node in nodes}
+    """(linked title as HTML, what the chapter assumes as HTML) of every chapter."""
 
-    def linked(found: re.Match[str], here: str) -> str:
-        (target,) = fronts.prerequisite_links(here, found[0])
-        words = found[0].partition("`")[2].partition("<")[0].strip("` ") if "<" in found[0] else titles.get(target, "")
-        return f'<a href="{escape(address[target])}">{escape(words)}</a>' if target in address else escape(words)
+    def link(page: str) -> str:
+        there, words = address.get(manifests.docname(page)), escape(manifests.title(page))
+        return f'<a href="{escape(there)}">{words}</a>' if there else words
 
-    rows = []
-    for node in nodes:
-        if node.line:
-            pieces, last = [], 0
-            for found in fronts.LINK.finditer(node.line):
-                pieces += [escape(_kept(node.line[last:found.start()])), linked(found, node.docname)]
-                last = found.end()
-            said = "".join([*pieces, escape(_kept(node.line[last:]))])
-            rows.append((f'<a href="{escape(address[node.docname])}">{escape(node.title)}</a>', said))
-    return rows
+    return [(link(node.manifest.slug), manifests.sentence(escaped(node.manifest), link)) for node in nodes if node.manifest]
 
 
-def _kept(text: str) -> str:
-    """A piece of a line as plain text, with the spaces at its ends."""
-    start, end = re.match(r"\s*", text)[0], re.search(r"\s*$", text)[0]
-    return f"{start and ' '}{fronts.plain(text)}{end and ' '}" if text.strip() else text
+def escaped(manifest: project.Manifest) -> project.Manifest:
+    """The manifest with what a reader should know as HTML."""
+    return manifest.model_copy(update={"background": escape(fronts.plain(manifest.background))})
 
 
 def render(app: Sphinx, docname: str) -> tuple[str, str]:
@@ -128,7 +116,8 @@ def render(app: Sphinx, docname: str) -> tuple[str, str]:
             f'helps, because what is used is said again.</figcaption></figure>'
             f'<details class="alchemy-same"><summary>The same as a list, with what you should '
             f"know from elsewhere</summary><ul>{items}</ul></details>")
-    return html, "\n".join(f"{node.title}: {fronts.plain(node.line)}" for node in nodes if node.line)
+    return html, "\n".join(f"{node.front.title}: {fronts.plain(manifests.sentence(node.manifest, manifests.title))}"
+                           for node in nodes if node.manifest)
 
 
 def connect(app: Sphinx) -> None:

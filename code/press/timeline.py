@@ -57,7 +57,7 @@ class TimelineDirective(SphinxDirective):
             item += nodes.raw("", head(event), format="html")
             lines = [f"**{event['label']}** {{cite}}`{event['key']}`"]
             if pages := where.get(event["key"]):
-                numbers = [(fronts.number_and_name(fronts.front(self.env, name).title)[0], name) for name in pages]
+                numbers = [(fronts.front(self.env, name).number, name) for name in pages]
                 said = ", ".join(f"{{doc}}`{number} </{name}>`" for number, name in numbers)
                 lines += ["", f"Chapter{'s' if len(numbers) > 1 else ''} {said}"]
             self.state.nested_parse(StringList(lines, source=str(path)), self.content_offset, item)

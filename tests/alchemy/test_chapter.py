@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pickle
+import subprocess
+import sys
 
 import alchemy
 import jax
 import nbformat
 import numpy as np
 import pytest
-from alchemy import at_least, chapter, claim, records, report, stats
+from alchemy import at_least, chapter, claim, project, records, report, stats
 from alchemy.claims import ClaimError
 from myst_nb.ext.glue import GLUE_PREFIX as MYST_PREFIX
 from myst_nb.ext.glue import extract_glue_data_cell
@@ -28,6 +32,54 @@ def opened(monkeypatch, tmp_path):
     monkeypatch.setenv("ALCHEMY_SEED", "3")
     monkeypatch.setattr(chapter, "_current", None)
     return alchemy.open_chapter(SLUG)
+
+
+BENCH = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Setting:
+    width: int = 3
+"""
+
+
+@pytest.mark.parametrize("place", ["root", "working folder", "beside the laboratory"])
+def test_a_bench_is_a_module_of_its_own_wherever_the_page_lies(opened, tmp_path, monkeypatch, place):
+    folder = tmp_path if place == "root" else tmp_path / "elsewhere"
+    (folder / "chapters" / SLUG).mkdir(parents=True)
+    (folder / "chapters" / SLUG / "bench.py").write_text(BENCH)
+    if place == "working folder":
+        monkeypatch.chdir(folder)
+    elif place == "beside the laboratory":
+        monkeypatch.setattr(chapter, "__file__", str(folder / "code" / "alchemy" / "chapter.py"))
+    bench = opened.bench()
+    assert bench.__name__ == "bench_91_test_topic" and bench.__name__.isidentifier()
+    assert pickle.loads(pickle.dumps(bench.Setting(5))) == bench.Setting(5)
+    (folder / "chapters" / SLUG / "bench.py").write_text(BENCH.replace("3", "44"))
+    assert opened.bench().Setting().width == 44  # a cell that runs again sees what was edited
+
+
+def test_a_chapter_without_a_bench_is_told_where_it_was_looked_for(opened, tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        opened.bench()
+    for part in (SLUG, str(tmp_path / "chapters" / SLUG / "bench.py"), "download its notebook again"):
+        assert part in str(caught.value)
+
+
+def drawn(**environment: str) -> str:
+    """What a chapter draws in a process of its own, under these variables."""
+    code = ("import alchemy, jax; keys = alchemy.open_chapter('91-test-topic').keys('a', 2)\n"
+            "print(jax.random.normal(keys[0], (5,)).tolist(), jax.random.bits(keys[1], (3,)).tolist())")
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"JAX_PLATFORMS": "cpu"} | environment,
+                          capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+def test_no_variable_of_the_environment_changes_what_a_key_draws():
+    here = drawn()
+    assert here.startswith("[") and drawn(ALCHEMY_SEED="1") != here
+    assert drawn(JAX_DEFAULT_PRNG_IMPL="rbg") == here
+    assert drawn(JAX_THREEFRY_PARTITIONABLE="0") == here
 
 
 def registered(**changes):
@@ -255,7 +307,7 @@ def test_finish_shows_the_table_and_hands_over_the_verdicts(opened, monkeypatch)
 
 def test_the_reference_is_drawn_beside_the_live_result(opened, capsys):
     registered().judge(np.linspace(1, 2, 12))
-    (records.root() / "chapters" / f"{SLUG}.md").write_text("```{code-cell}\na = 1\n```\n")
+    (project.page(SLUG)).write_text("```{code-cell}\na = 1\n```\n")
     found = opened.summary() | {"scale": "gpu"}
     records.save(
         records.Record(
@@ -267,13 +319,12 @@ def test_the_reference_is_drawn_beside_the_live_result(opened, capsys):
                 seconds=60,
                 scale="gpu",
                 seed=0,
-                python="3.11",
-                packages={},
-                chapter_hash="0",
-                code_hash="0",
+                code="0",
+                versions="python==3.11",
+                settings="Linux x86_64",
             ),
         ),
-        records.reference_path(SLUG),
+        project.evidence(SLUG, "gpu.json"),
     )
     capsys.readouterr()
     again = alchemy.open_chapter(SLUG)

@@ -19,7 +19,6 @@ from alchemy.claims import (
     interval_from,
     interval_text,
     number,
-    read_committed,
     words,
 )
 
@@ -420,30 +419,6 @@ def test_compare_names_what_differs_with_the_intervals(rows):
 def test_a_claim_that_was_registered_and_never_judged_is_missed(rows):
     found = compare({"topic/a": "held", "topic/b": "undecided", "topic/c": "held"}, rows)
     assert [d.id for d in found] == ["topic/c"] and "no run judged it" in found[0].explain()
-
-
-@pytest.mark.parametrize(
-    ("content", "parts"),
-    [
-        (None, ["does not exist", "make ledger UPDATE=1"]),
-        ("{", ["not JSON", "version control"]),
-        ("[]", ["list", "claim id"]),
-        ('{"topic/a": "true"}', ["topic/a", "'true'", "held, failed, undecided"]),
-    ],
-)
-def test_a_wrong_committed_ledger_is_named(tmp_path, content, parts):
-    path = tmp_path / "ledger.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(ClaimError) as caught:
-        read_committed(path)
-    for part in [str(path), *parts]:
-        assert part in str(caught.value)
-
-
-def test_a_committed_ledger_is_read(tmp_path):
-    (tmp_path / "ledger.json").write_text('{"topic/a": "held"}')
-    assert read_committed(tmp_path / "ledger.json") == {"topic/a": "held"}
 
 
 @pytest.mark.parametrize("statistic", ["mean", "median", "every"])

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from alchemy import data
 from alchemy.data import mnist1d, shipped
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -33,7 +32,7 @@ def test_room_imports_nothing_else_of_alchemy():
 
 @pytest.mark.parametrize(
     ("name", "train", "test", "shape"),
-    [("digits", 1297, 500, (8, 8)), ("mnist5k", 4000, 1000, (28, 28)), ("mnist1d", 4000, 1000, (40,))],
+    [("mnist5k", 4000, 1000, (28, 28)), ("mnist1d", 4000, 1000, (40,))],
 )
 def test_shapes_and_types(name, train, test, shape):
     found = data.load(name)
@@ -52,22 +51,12 @@ def test_shapes_and_types(name, train, test, shape):
     assert len(repr(found)) < 200
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist5k"])
-def test_images_fill_the_unit_interval(name):
-    found = data.load(name)
+def test_images_fill_the_unit_interval():
+    found = data.load("mnist5k")
     assert found.x_train.min() == 0
     assert found.x_train.max() == 1
     assert found.x_test.min() >= 0
     assert found.x_test.max() <= 1
-
-
-def test_digits_are_scikit_learns():
-    ours, theirs = data.load("digits"), load_digits()
-    x = np.concatenate([ours.x_train, ours.x_test]) * 16
-    order = shipped.read("digits.npz")["order"]
-    assert sorted(order) == list(range(1797))
-    np.testing.assert_array_equal(x, theirs.images[order])
-    np.testing.assert_array_equal(np.concatenate([ours.y_train, ours.y_test]), theirs.target[order])
 
 
 def test_mnist5k_is_shuffled_balanced_and_without_repeats():
@@ -86,14 +75,14 @@ def test_mnist5k_labels_belong_to_the_images():
 
 
 def test_a_changed_file_is_refused(tmp_path, monkeypatch):
-    content = bytearray((shipped.FOLDER / "digits.npz").read_bytes())
+    content = bytearray((shipped.FOLDER / "mnist5k.npz").read_bytes())
     content[1000] ^= 1
-    (tmp_path / "digits.npz").write_bytes(content)
+    (tmp_path / "mnist5k.npz").write_bytes(content)
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
-    with pytest.raises(data.DataError, match=r"digits\.npz has SHA-256 .* expected 8ba442.*git checkout"):
-        data.load("digits")
-    with pytest.raises(data.DataError, match=r"mnist5k\.npz cannot be read"):
+    with pytest.raises(data.DataError, match=r"mnist5k\.npz has SHA-256 .* expected 6e702a.*git checkout"):
         data.load("mnist5k")
+    with pytest.raises(data.DataError, match=r"mnist1d_templates\.npz cannot be read"):
+        data.load("mnist1d")
 
 
 def test_shipped_files_stay_small_and_have_their_terms_beside_them():
@@ -107,48 +96,66 @@ def test_shipped_files_stay_small_and_have_their_terms_beside_them():
 
 
 def test_unknown_name():
-    with pytest.raises(
-        data.DataError, match=r"'imagenet'; expected one of cifar10, digits.*Correct the name"
-    ):
+    with pytest.raises(data.DataError, match=r"'imagenet'; expected one of mnist, mnist1d.*Correct the name"):
         data.load("imagenet")
 
 
 @pytest.mark.parametrize("wrong", [{"seed": 1}, {"knobs": data.Mnist1d()}])
 def test_fixed_data_take_no_seed(wrong):
-    with pytest.raises(data.DataError, match=rf"load\('digits', {next(iter(wrong))}=...\).*subset"):
-        data.load("digits", **wrong)
+    with pytest.raises(data.DataError, match=rf"load\('mnist5k', {next(iter(wrong))}=...\).*subset"):
+        data.load("mnist5k", **wrong)
 
 
 def test_flatten_and_standardize():
-    plain, found = data.load("digits"), data.load("digits", flatten=True, standardize=True)
-    assert found.x_train.shape == (1297, 64)
+    plain, found = data.load("mnist5k"), data.load("mnist5k", flatten=True, standardize=True)
+    assert found.x_train.shape == (4000, 784)
     assert found.x_train.dtype == np.float32
     assert abs(found.x_train.mean()) < 1e-5
     assert abs(found.x_train.std() - 1) < 1e-5
     back = found.x_test * plain.x_train.std() + plain.x_train.mean()  # the training set's two numbers
-    np.testing.assert_allclose(back, plain.x_test.reshape(500, 64), atol=1e-6)
+    np.testing.assert_allclose(back, plain.x_test.reshape(1000, 784), atol=1e-6)
 
 
 def test_a_dataset_cannot_be_changed():
-    found = data.load("digits")
+    found = data.load("mnist5k")
     with pytest.raises(FrozenInstanceError):
         found.name = "other"
     with pytest.raises(ValueError, match="read-only"):
         found.x_train[0] = 0
 
 
+# --- shrinking ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [np.asarray, jax.numpy.asarray])
+@pytest.mark.parametrize(("crop", "pool"), [(20, 2), (28, 1), (28, 2), (24, 4), (2, 1)])
+def test_shrinking_is_a_mean_over_each_block_of_the_middle(kind, crop, pool):
+    images = np.random.default_rng(0).random((3, 28, 28), np.float32)
+    found, edge = data.shrink(kind(images), crop, pool), (28 - crop) // 2
+    assert type(found) is type(kind(images)) and found.shape == (3, crop // pool, crop // pool)
+    for row, column in np.ndindex(found.shape[1:]):
+        y, x = edge + row * pool, edge + column * pool
+        assert np.asarray(found[:, row, column]) == pytest.approx(images[:, y:y + pool, x:x + pool].mean((1, 2)), rel=1e-5)
+
+
+@pytest.mark.parametrize(("crop", "pool"), [(30, 2), (21, 1), (20, 3), (20, 0), (0, 1)])
+def test_shrinking_to_what_does_not_fit_is_refused(crop, pool):
+    with pytest.raises(data.DataError, match=f"28 x 28 pixels, crop={crop}, pool={pool}; expected a crop"):
+        data.shrink(np.zeros((1, 28, 28), np.float32), crop, pool)
+
+
 # --- subsets --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 10, 37, 1296, 1297])
+@pytest.mark.parametrize("n", [1, 10, 37, 3999, 4000])
 def test_subset_keeps_the_shares_of_the_classes(n):
-    found = data.load("digits")
+    found = data.load("mnist5k")
     part = found.subset(n, seed=0)
-    exact = n * np.bincount(found.y_train) / 1297
+    exact = n * np.bincount(found.y_train) / 4000
     assert len(part.x_train) == len(part.y_train) == n
     assert np.all(np.abs(np.bincount(part.y_train, minlength=10) - exact) < 1)
-    assert len(part.x_test) == 500
-    assert part.subset(1, seed=0, test=20).x_test.shape == (20, 8, 8)
+    assert len(part.x_test) == 1000
+    assert part.subset(1, seed=0, test=20).x_test.shape == (20, 28, 28)
 
 
 def test_subset_pairs_inputs_with_their_labels_and_draws_without_replacement():
@@ -160,7 +167,7 @@ def test_subset_pairs_inputs_with_their_labels_and_draws_without_replacement():
 
 
 def test_subset_seeds():
-    found = data.load("digits")
+    found = data.load("mnist5k")
 
     def drawn(seed):
         return found.subset(50, seed=seed).x_train
@@ -178,10 +185,10 @@ def test_ties_between_classes_are_broken_at_random():
     assert len(classes) >= 6
 
 
-@pytest.mark.parametrize("n", [0, -1, 1298, np.int64(2000), True])
+@pytest.mark.parametrize("n", [0, -1, 4001, np.int64(5000), True])
 def test_subset_of_an_impossible_size(n):
-    with pytest.raises(data.DataError, match=r"digits: subset\(n=.*from 1 to 1297.*[Aa]sk for fewer"):
-        data.load("digits").subset(n, seed=0)
+    with pytest.raises(data.DataError, match=r"mnist5k: subset\(n=.*from 1 to 4000.*[Aa]sk for fewer"):
+        data.load("mnist5k").subset(n, seed=0)
 
 
 @pytest.mark.parametrize("seed", ["a", -1, None, 0.5, True, np.zeros(3)])
@@ -189,12 +196,12 @@ def test_subset_with_an_impossible_seed(seed):
     with pytest.raises(
         data.DataError, match="expected an integer >= 0, a numpy.random.Generator or one JAX key"
     ):
-        data.load("digits").subset(5, seed=seed)
+        data.load("mnist5k").subset(5, seed=seed)
 
 
 def test_a_batch_of_keys_is_refused():
     with pytest.raises(data.DataError, match="one JAX key"):
-        data.load("digits").subset(5, seed=jax.random.split(jax.random.key(0), 3))
+        data.load("mnist5k").subset(5, seed=jax.random.split(jax.random.key(0), 3))
 
 
 # --- MNIST-1D -------------------------------------------------------------------------------------

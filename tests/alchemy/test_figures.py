@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
+import subprocess
+import sys
 import warnings
 
 import matplotlib.pyplot as plt
@@ -79,6 +83,85 @@ def test_the_style_reaches_what_is_drawn_later():
     assert ax.get_title(loc="left") == "A finding" and ax.get_title(loc="center") == ""
     assert not ax.legend().get_frame_on() and ax.lines[0].get_linewidth() == 1.8
     assert not ax.spines["top"].get_visible()
+
+
+PLAIN = """
+import hashlib, sys
+from alchemy import figures
+figures.in_notebook = lambda: True
+found = []
+figures.show_bundle = lambda bundle, metadata: found.append(bundle)
+fig, axes = figures.new(1, 2)
+for ax in axes:
+    ax.plot([0, 1], [0, 1], label="a")
+    ax.set(title="A finding", xlabel="step $t$", ylabel="loss")
+    ax.legend()
+figures.heatmap(axes[1], [1, 2], [1, 2], [[0, 1], [1, 0]], label="share")
+figures.show(fig, alt="Five words that say it.")
+print(*sorted(found[0]), hashlib.sha256(found[0]["image/svg+xml"].encode()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("rc", ["text.color: white", "text.usetex: True", "figure.facecolor: black\nfont.size: 30",
+                                "lines.linestyle: --\nsavefig.transparent: False\nsavefig.bbox: tight"])
+def test_nothing_of_a_users_own_matplotlibrc_is_in_a_figure(tmp_path, rc):
+    def drawn(**environment: str) -> str:
+        done = subprocess.run([sys.executable, "-c", PLAIN], capture_output=True, text=True, check=True,
+                              env=os.environ | {"MPLBACKEND": "agg", "JAX_PLATFORMS": "cpu"} | environment)
+        return done.stdout
+
+    (tmp_path / "matplotlibrc").write_text(rc + "\n")
+    (tmp_path / "empty").mkdir()
+    assert drawn(MPLCONFIGDIR=str(tmp_path)) == drawn(MPLCONFIGDIR=str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize(("rows", "columns", "shape", "places"), [
+    (1, 3, (3,), [(0, 0), (0, 1), (1, 0)]), (1, 4, (4,), [(0, 0), (0, 1), (1, 0), (1, 1)]),
+    (2, 4, (2, 4), [(i, j) for i in range(4) for j in range(2)]),
+])
+def test_more_than_two_columns_are_stacked_and_keep_their_shape(rows, columns, shape, places):
+    fig, axes = figures.new(rows, columns, height=2.0, sharex=True, sharey=True)
+    assert axes.shape == shape and len(fig.axes) == rows * columns
+    found = [(ax.get_subplotspec().rowspan.start, ax.get_subplotspec().colspan.start) for ax in axes.flat]
+    assert found == places
+    assert fig.get_size_inches().tolist() == pytest.approx([7.2, 2.0 / rows * (places[-1][0] + 1)])
+    for ax, (row, column) in zip(axes.flat, places, strict=True):
+        # An axis has its numbers where nothing is below it, and at the left.
+        numbered = ax.xaxis.get_tick_params()["labelbottom"], ax.yaxis.get_tick_params()["labelleft"]
+        assert numbered == ((row + 1, column) not in places, column == 0)
+    axes.flat[0].set_xlim(3, 4)
+    assert axes.flat[-1].get_xlim() == (3, 4)
+
+
+@pytest.mark.parametrize("width", [7.3, 0, -1])
+def test_a_figure_wider_than_the_page_is_refused(width):
+    with pytest.raises(ValueError, match=f"width is {width}; expected at most 7.2 inches"):
+        figures.new(width=width)
+
+
+def test_no_letter_is_too_small_for_a_phone(published):
+    fig, ax = figures.new()
+    ax.plot([0, 1], [0, 1], label="a")
+    ax.set_title("small", fontsize=6)
+    ax.tick_params(labelsize=5)
+    ax.legend(fontsize=4)
+    figures.show(fig, alt=ALT)
+    drawn = [t for t in fig.findobj(plt.Text) if t.get_text() and t.get_visible()]
+    assert {"small", "a", "0.0"} <= {t.get_text() for t in drawn} and min(t.get_fontsize() for t in drawn) >= 9
+
+
+def test_what_is_behind_a_figure_is_the_pages(published):
+    """Nothing is painted where nothing is drawn, in either format."""
+    fig, ax = figures.new()
+    ax.plot([0, 1], [0, 1])
+    figures.show(fig, alt=ALT)
+    fig, ax = figures.new()
+    ax.scatter(*np.random.default_rng(0).normal(size=(2, 5_000)))
+    figures.show(fig, alt=ALT)
+    svg, png = published[0][0]["image/svg+xml"], published[1][0]["image/png"]
+    assert "fill: #ffffff" not in svg and "fill: white" not in svg
+    pixels = plt.imread(io.BytesIO(png))
+    assert pixels.shape[2] == 4 and pixels[0, 0, 3] == 0 and (pixels[..., 3] == 0).mean() > 0.3
 
 
 @pytest.mark.filterwarnings("error")

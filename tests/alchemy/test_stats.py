@@ -334,6 +334,29 @@ def test_a_hull_contains_every_mean_as_often_as_it_says():
     assert np.mean(hits) >= 0.93
 
 
+def test_the_hull_of_a_smoke_run_reaches_over_all_values():
+    arms = {"a": [1.0, 3.0], "b": [2.0, 7.0]}
+    each, hull = stats.simultaneous_intervals(arms, scale="smoke"), stats.hull_interval(arms, scale="smoke")
+    assert {name: (f.low, f.high) for name, f in each.items()} == {"a": (1, 3), "b": (2, 7)}
+    assert (hull.estimate, hull.low, hull.high) == (3.25, 1, 7)  # the average of the arms' means
+    assert stats.hull_interval({"a": [1.0], "b": [2.0]}, scale="smoke").high == 2
+
+
+@pytest.mark.parametrize(("statistic", "method"), [("mean", "mean_interval"), ("median", "median_interval"),
+                                                   ("rate", "rate_interval"), ("every", "range_interval")])
+def test_one_way_from_a_statistic_to_its_interval(statistic, method):
+    values = np.arange(12.0) > 4 if statistic == "rate" else np.random.default_rng(0).normal(size=12)
+    assert stats.interval(values, statistic) == getattr(stats, method)(values)
+    smoke = stats.interval(values[:2], statistic, scale="smoke")
+    assert smoke == (stats.rate_interval if statistic == "rate" else stats.range_interval)(values[:2])
+
+
+def test_an_unknown_statistic_is_named():
+    for scale in ("smoke", "laptop"):
+        with pytest.raises(SampleError, match="'mode'; expected one of mean, median, rate, every"):
+            stats.interval([1.0, 2.0], "mode", scale=scale)
+
+
 def test_a_hull_of_nothing_or_of_unequal_arms_is_named():
     with pytest.raises(SampleError, match="no arms"):
         stats.hull_interval({})

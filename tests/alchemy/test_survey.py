@@ -1,11 +1,14 @@
 """survey: answers stay in one file, come back unchanged, and are compared first against latest."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alchemy import survey
+from alchemy import project, survey
 
 
 def test_answers_are_kept_and_compared(tmp_path):
@@ -45,8 +48,15 @@ def test_foreign_file_is_refused_and_left_alone(content, tmp_path):
     assert file.read_text() == content
 
 
-def test_statements_belong_to_chapters_of_the_book():
-    chapters = json.loads((Path(__file__).parents[2] / "book/chapters.json").read_text(encoding="utf-8"))
-    slugs = {entry["slug"] for entry in chapters}
-    assert {s.chapter for s in survey.STATEMENTS} <= slugs
-    assert len({s.key for s in survey.STATEMENTS}) == len(survey.STATEMENTS)
+def test_statements_are_those_of_the_manifests():
+    stated = {(m.slug, s.key, s.text) for m in project.manifests() for s in m.survey}
+    assert stated == {(s.chapter, s.key, s.text) for s in survey.STATEMENTS}
+    assert len({s.key for s in survey.STATEMENTS}) == len(survey.STATEMENTS) > 10
+
+
+def test_a_survey_without_chapters_says_where_it_looked(tmp_path):
+    code = "from alchemy import survey\nsurvey.answer({'edge': 0.5})"
+    place = {"ALCHEMY_ROOT": str(tmp_path), "PYTHONPATH": str(Path(survey.__file__).parents[1])}
+    (tmp_path / "chapters").mkdir()
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | place, capture_output=True, text=True)
+    assert f"no chapters are at {tmp_path}" in done.stderr

@@ -10,7 +10,7 @@ from typing import Any
 import jupytext
 import numpy as np
 import pytest
-from alchemy import survey
+from alchemy import evidence, survey
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "book" / "instructors" / "survey-analysis.md"
@@ -91,7 +91,7 @@ def test_without_a_file_the_class_is_called_invented(capsys):
 
 
 def test_every_card_is_a_claim_of_the_ledger():
-    ledger = json.loads((ROOT / "book" / "ledger.json").read_text(encoding="utf-8"))
+    ledger = evidence.all_words()
     cards = run("")["CARDS"]
     assert {claim for claim, _ in cards.values()} <= set(ledger) and set(cards) <= set(KEYS)
 

@@ -61,8 +61,6 @@ def test_fixed_points_are_where_iteration_ends(variance):
 def test_depth_scales_are_the_rates_of_the_maps(variance):
     sigma_w = np.sqrt(variance)
     q, c = mf.length_fixed_point(sigma_w, BIAS), mf.correlation_fixed_point(sigma_w, BIAS)
-    lengths = mf.trajectory(8, q * 1.001, 0.5, sigma_w, BIAS)[0]
-    assert -1 / np.log((lengths[8] - q) / (lengths[7] - q)) == pytest.approx(mf.xi_q(sigma_w, BIAS), rel=0.02)
     correlations = mf.trajectory(8, q, c - 1e-4, sigma_w, BIAS)[1]
     assert -1 / np.log((correlations[8] - c) / (correlations[7] - c)) == pytest.approx(mf.xi_c(sigma_w, BIAS), rel=0.02)
     slope = (mf.correlation_map(0.5 + 1e-5, sigma_w, BIAS) - mf.correlation_map(0.5 - 1e-5, sigma_w, BIAS)) / 2e-5
@@ -79,7 +77,6 @@ def test_lengths_without_end_and_lengths_of_nothing():
     assert mf.length_fixed_point(1.5, 0.0, "relu") == np.inf
     assert mf.length_fixed_point(1.0, 0.5, "relu") == pytest.approx(0.5)
     assert mf.length_fixed_point(0.9, 0.0) == 0
-    assert mf.xi_q(0.9, 0.0) == pytest.approx(-1 / np.log(0.81))
     with pytest.raises(mf.MeanFieldError, match="preserves every length"):
         mf.length_fixed_point(np.sqrt(2), 0.0, "relu")
 

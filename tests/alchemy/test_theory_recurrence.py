@@ -106,8 +106,6 @@ def test_identity_survival_is_a_distribution_with_a_power_law_tail():
 def test_cells():
     assert float(recurrence.half_life(0.0)) == pytest.approx(1)
     np.testing.assert_allclose(recurrence.cell_rate([0.0, 1.0]), np.log([0.5, 1 / (1 + np.exp(-1))]))
-    for steps in (20, 1000):  # kept for `steps` steps, a gradient falls to about 1 / e
-        assert steps * float(recurrence.cell_rate(recurrence.chrono_bias(steps))) == pytest.approx(-1, abs=0.06)
 
 
 def test_the_radius_rule_is_mean_field_without_a_nonlinearity():
@@ -115,7 +113,7 @@ def test_the_radius_rule_is_mean_field_without_a_nonlinearity():
 
 
 def test_errors_name_the_value():
-    for call in (lambda: recurrence.radius_rate(0.0), lambda: recurrence.chrono_bias(1.0),
+    for call in (lambda: recurrence.radius_rate(0.0),
                  lambda: recurrence.identity_survival(0),
                  lambda: recurrence.tied_rate(0.5, 0.0, 0.1, 0.2), lambda: recurrence.lstm_step(1.0, 0.5, 30.0),
                  lambda: recurrence.gru_step(-1.0, 0.5)):

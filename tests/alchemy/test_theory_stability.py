@@ -58,12 +58,6 @@ def test_adam_with_a_still_preconditioner(factor):
     assert (np.abs(w).max() > 1) == (factor > 1)
 
 
-def test_descent_lemma_is_tight_on_a_quadratic():
-    c, eta, w = 3.0, 0.5, 1.7
-    after = 0.5 * c * (w - eta * c * w) ** 2
-    assert stability.descent_lemma(0.5 * c * w**2, c * w, c, eta) == pytest.approx(after)
-
-
 def test_errors_name_the_value():
     with pytest.raises(stability.StabilityError, match=r"eta is -1\.0"):
         stability.gradient_descent(-1.0)

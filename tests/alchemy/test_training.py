@@ -14,7 +14,7 @@ import numpy as np
 import optax
 import pytest
 from alchemy import training
-from alchemy.training import TrainingError, gradient_update, train
+from alchemy.training import TrainingError, over_seeds, train, trainer
 
 WORKER = Path(__file__).parent / "workers" / "train_worker.py"
 X = jax.random.normal(jax.random.key(10), (32, 4))
@@ -31,14 +31,29 @@ def init(key):
     return w, OPTIMIZER.init(w)
 
 
+def stepping(rule, batch=None):
+    """The usual update: a step of `rule`, or of rule(setting), on all rows or on some drawn at random; traces the loss."""
+    def update(state, key, *own):
+        optimizer = rule(*own) if own else rule
+        rows = slice(None) if batch is None else drawn(key, batch)
+        value, gradient = jax.value_and_grad(loss)(state[0], X[rows], Y[rows])
+        updates, memory = optimizer.update(gradient, state[1], state[0])
+        return (optax.apply_updates(state[0], updates), memory), value
+
+    return update
+
+
+def drawn(key, batch):
+    return jax.random.randint(key, (batch,), 0, len(X))
+
+
 def keys(seeds: int):
     return jax.random.split(jax.random.key(1), seeds)
 
 
 def trained(seeds: int = 3, *, batch: int | None = 8, steps: int = 20, every: int | None = 5, **options):
-    update = gradient_update(loss, OPTIMIZER, X, Y, batch=batch)
     return train(
-        init, update, keys(seeds), steps=steps, every=every, measure=lambda s: loss(s[0], X, Y), **options
+        init, stepping(OPTIMIZER, batch), keys(seeds), steps=steps, every=every, measure=lambda s: loss(s[0], X, Y), **options
     )
 
 
@@ -50,7 +65,7 @@ def test_one_seed_is_a_plain_loop_of_optax(batch):
     for step in range(20):
         x, y = X, Y
         if batch:
-            rows = training.draw(jax.random.fold_in(key, step + 1), 32, batch)
+            rows = drawn(jax.random.fold_in(key, step + 1), batch)
             x, y = X[rows], Y[rows]
         value, gradient = jax.value_and_grad(loss)(w, x, y)
         updates, state = OPTIMIZER.update(gradient, state, w)
@@ -64,20 +79,6 @@ def test_one_seed_is_a_plain_loop_of_optax(batch):
     assert history.traces[1] == pytest.approx(np.array(traced), rel=2e-5)
     assert np.asarray(history.final[0][1]) == pytest.approx(np.asarray(w), rel=2e-5)
     assert history.records[1, -1] < 0.5 * history.records[1, 0]
-
-
-def test_a_batch_holds_different_rows_and_every_row_equally_often():
-    rows = np.asarray(jax.vmap(lambda key: training.draw(key, 20, 6))(keys(4000)))
-    assert rows.shape == (4000, 6) and all(len(set(batch)) == 6 for batch in rows.tolist())
-    counts = np.bincount(rows.ravel(), minlength=20)
-    expected, spread = 4000 * 0.3, np.sqrt(4000 * 0.3 * 0.7)
-    assert np.abs(counts - expected).max() < 4.5 * spread
-    both = ((rows == 0).any(axis=1) & (rows == 1).any(axis=1)).sum()  # pairs too: 6/20 * 5/19
-    assert abs(both - 4000 * 0.3 * 5 / 19) < 4.5 * np.sqrt(4000 * 0.08)
-
-
-def test_a_whole_batch_is_the_whole_data():
-    assert sorted(np.asarray(training.draw(keys(1)[0], 32, 32)).tolist()) == list(range(32))
 
 
 def test_seeds_do_not_touch_each_other():
@@ -208,6 +209,8 @@ def same_results(found, expected) -> None:
     for name in ("loss", "w", "trace"):
         assert found[name].shape == expected[name].shape and len(found[name]) == 5
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["walk"], expected["walk"], rtol=1e-5)
+    assert found["walk"].shape == (5,) and len(np.unique(found["walk"])) == 5
 
 
 def test_eight_devices_give_the_results_of_one(on_one_device, tmp_path):
@@ -229,6 +232,64 @@ def test_two_processes_give_the_results_of_one(on_one_device, tmp_path):
         found = dict(np.load(out))
         assert (found["devices"], found["local"], found["processes"], found["spread"]) == (4, 2, 2, 4)
         same_results(found, on_one_device)
+
+
+# Many calls, few at once, and computations that are no training
+
+
+def test_a_trainer_compiles_once_for_every_length_and_setting():
+    traced = []
+
+    def update(state, key, setting):
+        traced.append(1)
+        return state + setting["by"], None
+
+    run = trainer(lambda key, setting: setting["from"], update, every=4, measure=lambda state: state)
+    for steps, by in ((4, 1.0), (12, 2.0)):
+        found = run(keys(2), steps=steps, settings={"from": np.array([0.0, 100.0]), "by": np.full(2, by)})
+        assert found.records[:, -1].tolist() == [steps * by, 100 + steps * by]
+    assert len(traced) == 1
+    with pytest.raises(TrainingError, match="steps is 6 and every is 4"):
+        run(keys(2), steps=6, settings={"from": np.zeros(2), "by": np.zeros(2)})
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7])
+def test_how_many_run_side_by_side_does_not_change_a_run(at_once):
+    few, all_of_them = trained(5, at_once=at_once), trained(5)
+    for name in ("records", "traces"):
+        assert getattr(few, name) == pytest.approx(getattr(all_of_them, name), rel=1e-5)
+    assert few.diverged.tolist() == all_of_them.diverged.tolist()
+
+
+@pytest.mark.parametrize("at_once", [None, 2])
+def test_a_computation_over_seeds_is_the_same_seed_by_seed(at_once):
+    def walk(own, length, scale):
+        key, start = own
+        return {"end": start + scale * jnp.sum(jnp.where(jnp.arange(9) < length, jax.random.normal(key, (9,)), 0.0))}
+
+    own = (keys(5), np.arange(5.0, dtype=np.float32))
+    found = over_seeds(walk, at_once=at_once)(own, 4, 2.0)
+    alone = [walk(jax.tree.map(lambda leaf, i=i: leaf[i], own), 4, 2.0)["end"] for i in range(5)]
+    assert isinstance(found["end"], np.ndarray)
+    np.testing.assert_allclose(found["end"], np.array(alone), rtol=1e-5)
+
+
+def test_what_is_compiled_beforehand_is_not_compiled_again():
+    traced = []
+
+    def walk(own, by):
+        traced.append(1)
+        return own + by
+
+    found = over_seeds(walk)
+    found.compile(np.ones(3), 1.0)
+    assert found(np.arange(3.0), 2.0).tolist() == [2, 3, 4] and len(traced) == 1
+
+
+@pytest.mark.parametrize("own", [(np.ones(3), np.ones(2)), np.ones(()), np.ones((0, 2))])
+def test_own_arguments_that_are_not_one_per_seed_are_named(own):
+    with pytest.raises(TrainingError, match="expected one axis"):
+        over_seeds(lambda x: x)(own)
 
 
 # Progress, errors
@@ -280,20 +341,7 @@ def test_steps_that_do_not_fit_are_named(options, parts):
 )
 def test_keys_that_are_not_one_per_seed_are_named(wrong, part):
     with pytest.raises(TrainingError, match=part):
-        train(init, gradient_update(loss, OPTIMIZER, X, Y), wrong, steps=2)
-
-
-def test_batches_come_from_numpy_too_and_wrong_ones_are_named():
-    update = gradient_update(loss, OPTIMIZER, np.asarray(X), np.asarray(Y), batch=8)
-    found = train(init, update, keys(3), steps=20, every=5)
-    assert found.traces == pytest.approx(trained().traces, rel=1e-5)
-    for batch in (0, 33):
-        with pytest.raises(TrainingError, match=f"batch is {batch}; expected 1 to 32"):
-            gradient_update(loss, OPTIMIZER, X, Y, batch=batch)
-    with pytest.raises(TrainingError, match=r"\[31, 32\] examples"):
-        gradient_update(loss, OPTIMIZER, X, Y[:31], batch=4)
-    with pytest.raises(TrainingError, match="at least one"):
-        gradient_update(loss, OPTIMIZER, batch=4)
+        train(init, stepping(OPTIMIZER), wrong, steps=2)
 
 
 # Settings: runs that differ in numbers
@@ -306,11 +354,11 @@ def setting_init(key, setting):
 
 def test_every_run_gets_its_own_setting_and_equals_a_run_with_that_constant():
     rates = np.array([0.01, 0.1, 0.3], np.float32)
-    update = gradient_update(loss, lambda setting: optax.adam(setting["rate"]), X, Y, batch=8)
+    update = stepping(lambda setting: optax.adam(setting["rate"]), 8)
     found = train(setting_init, update, keys(3), steps=10, every=5, settings={"rate": rates}, measure=lambda s: s[0])
     for i, rate in enumerate(rates):
-        fixed = train(lambda key, rate=rate: setting_init(key, {"rate": rate}), gradient_update(
-            loss, optax.adam(rate), X, Y, batch=8), keys(3), steps=10, every=5, measure=lambda s: s[0])
+        fixed = train(lambda key, rate=rate: setting_init(key, {"rate": rate}), stepping(
+            optax.adam(rate), 8), keys(3), steps=10, every=5, measure=lambda s: s[0])
         assert found.records[i] == pytest.approx(fixed.records[i], rel=1e-4, abs=1e-6)
         assert found.traces[i] == pytest.approx(fixed.traces[i], rel=1e-4)
     assert len(np.unique(found.traces[:, -1].round(6))) == 3

@@ -49,7 +49,7 @@ def test_the_real_verdict_card_gets_its_numbers(judged):
 def test_the_real_claim_card_gets_a_place_but_no_number(judged):
     claim, ledger = judged
     rows = {"topic-one": {"claim": claim.as_dict(), "verdict": ledger.verdicts[claim.id].as_dict()}}
-    html = bets.with_data(cards.registration(claim)["text/html"], rows, {"topic-one"})
+    html = bets.with_data(claim._repr_mimebundle_()["text/html"], rows, {"topic-one"})
     card = BeautifulSoup(html, "html.parser").find(id="claim-topic-one")
     assert set(data_of(html, "claim-topic-one")) == {"data-claim", "data-asked"}
     assert card.find(attrs={"data-bets": "topic/one"}) is not None
@@ -99,5 +99,5 @@ def test_the_card_pattern_meets_every_kind_of_card():
     ledger = Ledger("laptop", {"topic/one": stats.Interval(1.0, 0.9, 1.1, 5, "BCa")})
     claim = ledger.register(Claim("topic/one", "neither", "experiment", "s", "m", between(0, 2), 5))
     claim.judge([1.0, 1.1, 1.05, 1.02, 1.08])
-    for html in (cards.registration(claim)["text/html"], cards.verdict(claim, ledger.verdicts[claim.id], ledger)["text/html"]):
+    for html in (claim._repr_mimebundle_()["text/html"], cards.verdict(claim, ledger.verdicts[claim.id], ledger)["text/html"]):
         assert re.search(bets.CARD, html)["slug"] == "topic-one"

@@ -9,8 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from alchemy import project
+from alchemy import run as runs
 from packaging.requirements import Requirement
 from packaging.version import Version
+from press import __main__ as build
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,55 +29,87 @@ def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess
                           capture_output=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("status", [0, 3])
-def test_book_passes_on_the_status_and_the_warnings_of_the_build(tmp_path: Path, status: int) -> None:
-    script(tmp_path / "jupyter-book",
-           f"echo progress; echo '[IPKernelApp] WARNING | TCP' >&2; echo a warning >&2; exit {status}\n")
-    done = run(ROOT / "scripts" / "book.sh", tmp_path, "_build/html", ALCHEMY_SCALE="laptop", ALCHEMY_SEED="0")
-    assert done.returncode == status
-    assert "progress" in done.stdout
-    assert "a warning" in done.stderr
-    assert "IPKernelApp" not in done.stderr
-    assert ("Open " in done.stdout and "Total time: " in done.stdout) == (status == 0)
+@pytest.mark.parametrize(("failed", "status", "code"), [([], 0, 0), ([], 3, 3), (["02-second"], 0, 1)])
+def test_book_renders_when_all_has_run_and_passes_on_the_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failed: list[str], status: int, code: int
+) -> None:
+    asked = []
+    monkeypatch.setattr(build.runs, "execute", lambda wanted, **how: asked.append(how) or runs.Outcome(failed=list(failed)))
+    monkeypatch.setattr(build, "build", lambda slugs: asked.append(slugs) or status)
+    for name, value in (("JOBS", "2"), ("ONLY", ""), ("ALCHEMY_BUDGET", ""), ("ALCHEMY_SCALE", "laptop")):
+        monkeypatch.setenv(name, value)
+    assert build.main() == code
+    told = capsys.readouterr()
+    assert asked[0] == {"jobs": 2, "notebook": True, "budget": None}
+    assert asked[1:] == ([] if failed else [[]])
+    assert ("Open " in told.out and "Total time: " in told.out) == (code == 0)
+    assert "02-second" in told.err if failed else (told.err == "") == (code == 0)
 
 
-CI_STEPS = ("test", "book SCALE=laptop SEED=0", "test-site", "test-coursework")
+def test_only_names_chapters_and_a_budget_s_pages_run_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+
+    def execute(wanted: list[runs.Run], **how: object) -> runs.Outcome:
+        ran.append([(run.slug[:2], run.scale) for run in wanted])
+        return runs.Outcome(skipped=["08-edge-of-stability"] if len(ran) == 1 else [])
+
+    monkeypatch.setattr(build.runs, "execute", execute)
+    monkeypatch.setattr(build, "build", lambda slugs: 0)
+    for name, value in (("JOBS", ""), ("ONLY", "03 edge-of-stability"), ("ALCHEMY_BUDGET", "9"), ("ALCHEMY_SCALE", "laptop")):
+        monkeypatch.setenv(name, value)
+    assert build.main() == 0
+    assert ran == [[("03", "laptop"), ("08", "laptop")], [("08", "smoke")]]
+    monkeypatch.setenv("ONLY", "77")
+    with pytest.raises(project.ProjectError, match="'77'; expected one of 01-alchemy"):
+        build.main()
+    monkeypatch.setenv("JOBS", "two")
+    with pytest.raises(project.ProjectError, match="JOBS is 'two'"):
+        build.main()
+
+
+def test_a_short_table_of_contents_keeps_the_pages_that_run_nothing() -> None:
+    toc = {"root": "book/intro", "parts": [
+        {"caption": "A", "chapters": [{"file": "book/method"}]},
+        {"caption": "B", "chapters": [{"file": "chapters/03-gradient-descents-fault"}]},
+        {"caption": "C", "chapters": [{"file": "chapters/07-adam"}, {"file": "book/instructors/survey-analysis"}]}]}
+    assert build.shortened(toc, ["07-adam"])["parts"] == [
+        {"caption": "A", "chapters": [{"file": "book/method"}]}, {"caption": "C", "chapters": [{"file": "chapters/07-adam"}]}]
+
+
+CI_STEPS = ("lint", "test", "book SCALE=laptop SEED=0 BUDGET=1500", "ledger", "test-site", "test-coursework")
 OPTIONAL = ("chromium fonts-liberation", "bubblewrap")
 
 
-def checkout_with_ci(tmp_path: Path, broken: str = "none") -> Path:
-    """A checkout that holds .ci/run alone, and a `make` that only says what it was asked."""
-    checkout = tmp_path / "checkout"
-    (checkout / ".ci").mkdir(parents=True)
-    shutil.copy(ROOT / ".ci" / "run", checkout / ".ci")
-    script(tmp_path / "bin" / "make", f'echo "ran $*"; [ "$1" != {broken} ]\n')
-    return checkout / ".ci" / "run"
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder for PATH with a `make` that only says what it was asked, and fails for the target in $BROKEN."""
+    script(tmp_path / "bin" / "make", 'echo "ran $*, pytest $PYTEST_ADDOPTS"; [ "$1" != "${BROKEN:-}" ]\n')
+    return tmp_path / "bin"
 
 
-@pytest.mark.parametrize(("broken", "status"), [("none", 0), ("test", 1), ("book", 1), ("test-site", 1), ("test-coursework", 1)])
-def test_ci_runs_every_step_and_fails_if_one_fails(tmp_path: Path, broken: str, status: int) -> None:
-    command = checkout_with_ci(tmp_path, broken)
-    script(tmp_path / "bin" / "bwrap", "")
-    script(tmp_path / "bin" / "chromium", "")
-    script(tmp_path / "bin" / "apt-get", "echo apt-get was called\n")
-    done = run(command, PATH=f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    assert done.returncode == status
-    ran = [line.removeprefix("ran ") for line in done.stdout.splitlines() if line.startswith("ran ")]
-    assert [step for step in ran if step in CI_STEPS] == list(CI_STEPS)
-    assert (f"FAILED: make {broken}\n" in done.stderr) == (broken in ("test", "test-site", "test-coursework"))
-    assert ("FAILED: make book SCALE" in done.stderr) == (broken == "book")
+@pytest.mark.parametrize("broken", ["", *(step.split()[0] for step in CI_STEPS)])
+def test_ci_runs_every_step_and_fails_if_one_fails(programs: Path, broken: str) -> None:
+    for name in ("bwrap", "chromium"):
+        script(programs / name, "")
+    script(programs / "apt-get", "echo apt-get was called\n")
+    done = run(ROOT / ".ci" / "run", PATH=f"{programs}{os.pathsep}{os.environ['PATH']}", BROKEN=broken, PYTEST_ADDOPTS="")
+    assert done.returncode == (1 if broken else 0)
+    ran = re.findall(r"(?m)^ran (.+), pytest --durations=10 $", done.stdout)
+    assert ran == list(CI_STEPS)
+    assert done.stderr == "".join(f"FAILED: make {step}\n" for step in CI_STEPS if broken == step.split()[0])
+    table = done.stdout.partition("Seconds on ")[2]
+    assert re.findall(r"(?m)^ +\d+ s  make (.+)$", table) == list(CI_STEPS) and re.search(r"(?m)^ +\d+ s  in all$", table)
     assert "apt-get" not in done.stdout
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_ci_installs_a_browser_and_a_sandbox_where_none_is_and_goes_on_without(tmp_path: Path, works: bool) -> None:
-    command = checkout_with_ci(tmp_path)
+def test_ci_installs_a_browser_and_a_sandbox_where_none_is_and_goes_on_without(programs: Path, works: bool) -> None:
     for name in ("bash", "env", "dirname", "nproc", "id"):
-        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
-    log = tmp_path / "apt.log"
+        (programs / name).symlink_to(shutil.which(name))
+    log = programs.parent / "apt.log"
     for name in ("apt-get", "sudo"):
-        script(tmp_path / "bin" / name, f'echo "$@" >> {log}; {"true" if works else "exit 1"}\n')
-    done = run(command, PATH=str(tmp_path / "bin"), CHROMIUM="")
+        script(programs / name, f'echo "$@" >> {log}; {"true" if works else "exit 1"}\n')
+    done = run(ROOT / ".ci" / "run", PATH=str(programs), CHROMIUM="")
     assert done.returncode == 0 and "ran test-coursework" in done.stdout, done.stderr
     asked = log.read_text(encoding="utf-8") if log.exists() else ""
     for names in OPTIONAL:

@@ -1,11 +1,9 @@
-"""The site's frame: heads of pages, score, map, timeline, sides, citations, tags, and the first cell of a notebook."""
+"""The site's frame: heads of pages, score, map, timeline, sides, citations, and tags."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -13,12 +11,15 @@ from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
+import jupytext
 import pytest
 import yaml
-from press import cite, firstcell, fronts, landing, meta, pages, prerequisites, sides, social, timeline
+from alchemy import evidence, manifests, project
+from press import cite, executed, fronts, landing, meta, prerequisites, sides, social, timeline
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]-*.md"))
+WRITTEN = [m for m in project.manifests() if m.written]
 
 
 class Env(SimpleNamespace):
@@ -32,7 +33,7 @@ def application(**config: str) -> Any:
     names = ["book/intro", *prerequisites.parts(ROOT)]
     builder = SimpleNamespace(get_relative_uri=lambda here, there: f"../{there}.html", get_target_uri=lambda name: f"{name}.html")
     settings = SimpleNamespace(**({"alchemy_site_url": "", "alchemy_repository": "", "root_doc": "book/intro"} | config))
-    return SimpleNamespace(srcdir=str(ROOT), env=Env(found_docs=set(names)), builder=builder, config=settings)
+    return SimpleNamespace(srcdir=str(ROOT), env=Env(srcdir=str(ROOT), found_docs=set(names)), builder=builder, config=settings)
 
 
 def claims(*rows: tuple[str, str, str | None]) -> dict[str, Any]:
@@ -41,13 +42,11 @@ def claims(*rows: tuple[str, str, str | None]) -> dict[str, Any]:
 
 
 def test_the_head_of_a_page() -> None:
-    front = fronts.parse("---\na: b\n---\n\n# 07 · A *title*\n\n**The question.** What is {cite}`a2020b` it, with `x`?\n\n"
-                         "- *Prerequisites*: sums; {doc}`the method </book/method>`.\n")
-    assert front == fronts.Front("07 · A title", "What is it, with x?", "sums; {doc}`the method </book/method>`.",
-                                 "What is it, with x?")
-    assert fronts.number_and_name(front.title) == ("7", "A title")
+    front = fronts.parse("---\na: b\n---\n\n# A *title*\n\nWhat is {cite}`a2020b` it, with `x`?\n")
+    assert front == fronts.Front("A title", "What is it, with x?")
     assert fronts.parse("---\ndescription: Said.\n---\n# T\n\nFirst.").description == "Said."
     assert fronts.parse("# T\n\n:::{note}\nno\n:::\n\nFirst\nparagraph.\n\nSecond.").description == "First paragraph."
+    assert (front.title, fronts.Front("T", "", "7").title) == ("A title", "07 · T")
 
 
 @pytest.mark.parametrize("text", [
@@ -58,40 +57,50 @@ def test_descriptions_are_cut_between_words(text: str) -> None:
     assert short.endswith(("word …", "here."))
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
-def test_every_chapter_says_what_it_asks_and_assumes(path: Path) -> None:
-    front = fronts.parse(path.read_text(encoding="utf-8"))
-    assert re.fullmatch(r"\d\d · .+", front.title)
-    assert front.question.endswith("?") or "?" in front.question
+@pytest.mark.parametrize("manifest", WRITTEN, ids=lambda m: m.slug)
+def test_a_chapter_is_described_by_its_manifest(manifest: project.Manifest) -> None:
+    front = fronts.front(application().env, f"chapters/{manifest.slug}")
+    assert front.title == manifests.heading(manifest)
+    assert front.number == str(manifest.number)
     assert 40 < len(front.description) <= fronts.LONGEST + 2
     assert not re.search(r"[{}`*]", front.description)
-    assert front.prerequisites
 
 
-def test_a_prerequisite_is_assumed_or_offered() -> None:
-    line = ("sums; {doc}`the method </book/method>`; of {doc}`chapter 4 <04-initialization>` one idea (it is recalled here). "
-            "{doc}`The edge </chapters/08-edge-of-stability>` is a neighbour, not needed.")
-    assert fronts.prerequisite_links("chapters/05-lstm", line) == {
-        "book/method": True, "chapters/04-initialization": False, "chapters/08-edge-of-stability": False}
+def test_the_block_under_a_title_comes_from_the_manifest_before_the_page_is_parsed() -> None:
+    app, noted = application(), []
+    app.env.note_dependency = noted.append
+    source = [project.page("05-lstm").read_text(encoding="utf-8")]
+    fronts.add_head(app, "chapters/05-lstm", source)
+    assert source == [manifests.with_head(project.page("05-lstm").read_text(encoding="utf-8"), "05-lstm")]
+    assert {Path(path).parent.name for path in noted} == {"05-lstm", "04-initialization"}  # whose title it shows
+    source = [(ROOT / "book" / "method.md").read_text(encoding="utf-8")]
+    fronts.add_head(app, "book/method", source)
+    assert source == [(ROOT / "book" / "method.md").read_text(encoding="utf-8")]
 
 
-def test_the_map_shows_every_chapter_and_every_link_of_the_prerequisite_lines() -> None:
+def test_the_map_shows_every_chapter_and_every_prerequisite_of_the_manifests() -> None:
     app = application()
     nodes = prerequisites.chart(app)
-    toc = [name for name in prerequisites.parts(ROOT) if name.startswith("chapters/")]
-    assert [node.docname for node in nodes if node.docname in toc] == toc
-    for path in CHAPTERS:
-        line = next(row for row in path.read_text(encoding="utf-8").splitlines() if row.startswith("- *Prerequisites*"))
-        node = next(node for node in nodes if node.docname == f"chapters/{path.stem}")
-        assert len(node.needs) == line.count("{doc}"), f"{path.stem}: a prerequisite leads to a page outside the contents"
+    assert [node.manifest for node in nodes if node.manifest] == WRITTEN
+    for node in nodes:
+        if node.manifest:
+            assert node.needs == {**{manifests.docname(to): True for to in node.manifest.requires},
+                                  **{manifests.docname(to): False for to in node.manifest.helps}}
     html, text = prerequisites.render(app, "book/intro")
     svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", html)[0])
     assert [link.get("href") for link in svg.iter("a")] == [f"../{node.docname}.html" for node in nodes]
-    arrows = [path for path in svg.iter("path") if "arc" in path.get("class", "")]
-    bases = {node.docname for node in nodes} - set(toc)
-    assert len(arrows) == sum(to not in bases for node in nodes for to in node.needs) > 0
-    assert html.count("<li>") == len(toc) == len(text.splitlines())
-    assert "{doc}" not in html
+    arcs = [path.get("class") for path in svg.iter("path") if "arc" in path.get("class", "")]
+    between = [hard for node in nodes for to, hard in node.needs.items() if to.startswith("chapters/")]
+    assert arcs.count("arc") == sum(between)
+    assert arcs.count("arc offered") == len(between) - sum(between) > 0
+    assert html.count("<li>") == len(WRITTEN) == len(text.splitlines())
+    assert 'href="../chapters/08-edge-of-stability.html">08 · At the edge of stability</a>.</li>' in html
+
+
+def test_what_a_reader_should_know_is_escaped() -> None:
+    manifest = project.Manifest(slug="07-adam", title="T", part="P", background="that $a < b$ & `c`")
+    node = prerequisites.Node("chapters/07-adam", fronts.Front("T", "", "7"), "P", {}, manifest)
+    assert prerequisites.listing([node], {})[0][1] == "that a &lt; b &amp; c."
 
 
 def test_the_score_counts_words_by_side() -> None:
@@ -111,7 +120,7 @@ def test_the_score_is_live_or_says_why_not(monkeypatch: pytest.MonkeyPatch) -> N
     counts, chapters, said = landing.score(app)
     assert (counts["rigor"]["held"], counts["neither"]["undecided"], chapters) == (1, 1, 1)
     assert "1 test" in said
-    committed = json.loads((ROOT / "book" / "ledger.json").read_text(encoding="utf-8"))
+    committed = evidence.all_words()
     words = Counter(word for name, word in committed.items() if not name.startswith("ledger/"))
     known = next(iter(committed))
     for runs, reason in (({}, "no chapter was run"), ({"x": claims((known, "practice", None))}, "judges no claim")):
@@ -119,7 +128,7 @@ def test_the_score_is_live_or_says_why_not(monkeypatch: pytest.MonkeyPatch) -> N
         counts, _, said = landing.score(app)
         assert sum(counts.values(), Counter()) == words
         assert reason in said
-        assert "committed ledger" in said
+        assert "expected words" in said
     assert sum(counts["practice"].values()) == 1
 
 
@@ -201,113 +210,10 @@ def test_social_cards_are_small_and_of_their_size(tmp_path: Path) -> None:
     assert social.mark(48).size == (48, 48)
 
 
-def notebook(code: str) -> dict[str, Any]:
-    return {"cells": [{"cell_type": "markdown", "source": "# T"}, {"cell_type": "code", "source": code}], "nbformat": 4}
-
-
-# A place without the laboratory: only the standard library, and a pip that writes down what it is asked for.
-ABSENT = """
-import json, subprocess, sys, importlib.util
-real, asked = importlib.util.find_spec, []
-there = set({there})
-importlib.util.find_spec = lambda name, *a: object() if name in there else None
-subprocess.check_call = lambda command: asked.append(command[2:])
-try:
-    exec(open("cell.py").read())
-except ModuleNotFoundError as error:
-    print(json.dumps([asked, str(error)]))
-else:
-    print(json.dumps([asked, ""]))
-"""
-
-
-def first_cell(folder: Path, code: str, repository: str, there: set[str]) -> tuple[list[list[str]], str]:
-    """What the first cell asks of pip in a fresh interpreter where only `there` can be imported, and its complaint."""
-    cell = pages.with_setup(notebook(code), repository, ROOT)["cells"][0]["source"]
-    (folder / "cell.py").write_text(cell, encoding="utf-8")
-    done = subprocess.run([sys.executable, "-I", "-c", ABSENT.format(there=sorted(there))], cwd=folder, capture_output=True,
-                          text=True, check=True)
-    return tuple(json.loads(done.stdout))
-
-
-def test_a_downloaded_notebook_has_no_stderr() -> None:
-    noise = {"output_type": "stream", "name": "stderr", "text": "a path of this machine"}
-    kept = {"output_type": "stream", "name": "stdout", "text": "1"}
-    book = {"cells": [{"cell_type": "code", "source": "print(1)", "outputs": [noise, kept]}]}
-    assert pages.with_setup(book, "", ROOT)["cells"][1]["outputs"] == [kept]
-
-
-CODE = "import json\nimport jax\nfrom sklearn.svm import SVC\nimport alchemy\n%matplotlib inline\n"
-NEEDED = set(firstcell.needs(notebook(CODE), ROOT))
-
-
-def test_the_first_cell_knows_what_the_chapter_and_the_laboratory_import() -> None:
-    found = firstcell.needs(notebook(CODE), ROOT)
-    assert {"jax", "sklearn", "scipy", "matplotlib"} <= set(found)
-    assert "alchemy" not in found
-    assert found["sklearn"].startswith("scikit-learn")
-    rows = firstcell.requirements(ROOT).values()
-    assert set(found.values()) <= set(rows)
-
-
-def test_the_first_cell_does_nothing_where_all_is_there(tmp_path: Path) -> None:
-    for repository in ("", "someone/book"):
-        assert first_cell(tmp_path, CODE, repository, NEEDED | {"alchemy"}) == ([], "")
-
-
-def test_the_first_cell_installs_only_what_is_missing(tmp_path: Path) -> None:
-    asked, complaint = first_cell(tmp_path, CODE, "", (NEEDED | {"alchemy"}) - {"sklearn"})
-    assert (asked, complaint) == ([["pip", "install", "--quiet", firstcell.needs(notebook(CODE), ROOT)["sklearn"]]], "")
-
-
-def test_the_first_cell_brings_the_laboratory_from_a_known_repository(tmp_path: Path) -> None:
-    (rest, laboratory), complaint = first_cell(tmp_path, CODE, "someone/book", set())
-    assert complaint == ""
-    assert laboratory[-1] == "git+https://github.com/someone/book"
-    assert "--no-deps" in laboratory
-    assert set(rest[3:]) == set(firstcell.needs(notebook(CODE), ROOT).values())
-
-
-def test_the_first_cell_says_what_to_install_where_nothing_carries_the_laboratory(tmp_path: Path) -> None:
-    asked, complaint = first_cell(tmp_path, CODE, "", NEEDED)
-    assert asked == []
-    assert "`alchemy`" in complaint
-    assert "pip install PATH/TO/THE/CLONE" in complaint
-
-
-def test_a_notebook_carries_the_laboratory_where_the_repository_is_unknown(tmp_path: Path) -> None:
-    """With the real import machinery, in an empty folder with nothing but the notebook."""
-    book = pages.with_setup(notebook("import json\n"), "", ROOT)
-    (tmp_path / "chapter.ipynb").write_text(json.dumps(book), encoding="utf-8")
-    cell = book["cells"][0]["source"].replace("if missing:", "if False:")
-    asked = "\nprint([find_spec(name).origin for name in ('alchemy', 'alchemy.theory.flows')])"
-    done = subprocess.run([sys.executable, "-I", "-c", cell + asked], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert str(tmp_path / "code" / "alchemy" / "theory" / "flows.py") in done.stdout
-    brought = {path.relative_to(tmp_path / "code").as_posix() for path in (tmp_path / "code").rglob("*") if path.is_file()}
-    theirs = {path.relative_to(ROOT / "code").as_posix() for path in (ROOT / "code").rglob("*.py")}
-    assert theirs <= brought
-    assert "alchemy/data/files/mnist5k.npz" not in brought
-    named = notebook('import alchemy.data as data\ndata.load("mnist5k")\n')
-    assert len("".join(firstcell.laboratory(named, ROOT))) > len("".join(book["metadata"]["laboratory"])) + 1_000_000
-    assert "laboratory" not in pages.with_setup(named, "someone/book", ROOT)["metadata"]
-
-
-def test_the_first_cell_finds_the_laboratory_of_a_checkout(tmp_path: Path) -> None:
-    """With the real import machinery, in a fresh interpreter below a checkout."""
-    (tmp_path / "code" / "alchemy").mkdir(parents=True)
-    (tmp_path / "code" / "alchemy" / "__init__.py").write_text("")
-    (tmp_path / "chapters").mkdir()
-    cell = pages.with_setup(notebook("import json\n"), "", tmp_path)["cells"][0]["source"]
-    done = subprocess.run([sys.executable, "-I", "-c", cell + "\nimport alchemy; print(alchemy.__file__)"],
-                          cwd=tmp_path / "chapters", capture_output=True, text=True, check=True)
-    assert Path(done.stdout.strip()).parent == tmp_path / "code" / "alchemy"
-
-
-def test_the_first_cell_brings_the_files_that_a_chapter_reads(tmp_path: Path) -> None:
-    code = 'found = p / "book" / "timeline.json"\n'
-    first_cell(tmp_path, code, "", NEEDED | {"alchemy"})
-    brought = json.loads((tmp_path / "book" / "timeline.json").read_text(encoding="utf-8"))
-    assert brought == json.loads((ROOT / "book" / "timeline.json").read_text(encoding="utf-8"))
-    (tmp_path / "book" / "timeline.json").write_text("mine")
-    first_cell(tmp_path, code, "", NEEDED | {"alchemy"})
-    assert (tmp_path / "book" / "timeline.json").read_text() == "mine"
+def test_the_executed_notebook_has_the_block_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, ran = project.page("07-adam"), tmp_path / "ran.ipynb"
+    jupytext.write(jupytext.read(page), ran)
+    run = SimpleNamespace(page=page, notebook=ran, done=lambda notebook: True)
+    monkeypatch.setattr(executed, "pages", lambda env: {"chapters/07-adam": run})
+    cells = executed.notebook(application(), "chapters/07-adam")["cells"]
+    assert manifests.head("07-adam") in cells[0]["source"] + "\n"

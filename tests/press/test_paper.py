@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
@@ -59,6 +58,42 @@ def test_pages_become_one_book(book: Path) -> None:
     ids = [tag["id"] for c in (intro, one, two) for tag in c.body.find_all(id=True)]
     assert len(ids) == len(set(ids))
     assert [text for _, _, text in one.headings] == ["01 · One", "Exercises", "Answers to the exercises"]
+
+
+def test_any_number_of_pages_without_a_number(book: Path) -> None:
+    figure = '<figure><img class="alchemy-figure" alt="a" src="../_images/a.svg"/></figure>'
+    for i in range(40):
+        (book / "html" / "book" / f"page{i}.html").write_text(
+            f'<html><body><article class="bd-article"><section id="p"><h1>{i} things</h1>{figure}</section></article></body>')
+    rows = ", ".join(f"{{file: book/page{i}}}" for i in range(40))
+    toc = book / "_toc.yml"
+    toc.write_text(toc.read_text(encoding="utf-8") + f"  - caption: II\n    chapters: [{rows}]\n", encoding="utf-8")
+    chapters = assemble.assemble(book, book / "html")
+    numbers = [tag.get_text() for c in chapters for tag in c.body.select(".figure-number")]
+    assert numbers[0] == "Figure 1.1. " and len(set(numbers)) == len(numbers) == 41
+    assert numbers[1] == "Figure B.1. " and numbers[25:27] == ["Figure Z.1. ", "Figure AA.1. "]
+    assert numbers[-1] == "Figure AO.1. "
+
+
+def test_pages_of_the_same_name_in_two_folders_stay_apart(book: Path) -> None:
+    (book / "html" / "more").mkdir()
+    (book / "html" / "more" / "02-two.html").write_text(
+        '<html><body><article class="bd-article"><section id="two"><h1>Again</h1></section></article></body></html>')
+    toc = book / "_toc.yml"
+    toc.write_text(toc.read_text(encoding="utf-8") + "  - caption: II\n    chapters: [{file: more/02-two}]\n", encoding="utf-8")
+    chapters = assemble.assemble(book, book / "html")
+    assert [c.slug for c in chapters] == ["intro", "01-one", "02-two", "more-02-two"]
+
+
+def test_every_fold_is_open(book: Path) -> None:
+    page = book / "html" / "chapters" / "02-two.html"
+    folds = """<div class="alchemy-card"><p>Says.</p><details><summary>Details</summary><dl><dt>seeds</dt></dl></details></div>
+    <div class="cell"><div class="cell_input"><details class="fold"><summary>Show code</summary><pre>import x</pre></details>
+    </div></div></section></section>"""
+    page.write_text(page.read_text(encoding="utf-8").replace("</section></section>", folds), encoding="utf-8")
+    two = assemble.assemble(book, book / "html")[2].body
+    assert two.find("details") is None and "seeds" in two.select_one(".alchemy-card .folded").get_text()
+    assert two.select_one(".cell_input > .folded-code").get_text(strip=True) == "import x"
 
 
 def test_answers_move_to_the_end_of_the_chapter(book: Path) -> None:

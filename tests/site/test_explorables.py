@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
+pytest.importorskip("vl_convert", reason="the site's tools are not installed")
+
+from alchemy import project  # noqa: E402
+from press import charts, explorables  # noqa: E402
+
 ROOT = Path(__file__).parents[2]
-PLACES = {
-    name: path.stem
-    for path in sorted((ROOT / "chapters").glob("*.md"))
-    for name in re.findall(r"\{explorable\} (\w+)", path.read_text(encoding="utf-8"))
-}
+PATHS = {explorables.identifier(path): path for path in sorted((ROOT / "chapters").glob("*/explorable*.py"))}
+PLACES = {name: path.parent.name for name, path in PATHS.items()}
 
 
 def it_comes_alive_without_trouble(page, explorable):
@@ -55,20 +56,14 @@ def it_fits_a_phone_and_takes_the_dark_colours(page, explorable):
 
 
 def the_browser_says_what_python_says(page, explorable):
-    pytest.importorskip("vl_convert")
-    sys.path.append(str(ROOT / "book"))
-    from importlib import import_module
-
-    from explorables import common
-
     name = explorable.get_attribute("id").removeprefix("explorable-")
-    spec = common.compiled(import_module(f"explorables.{name}").chart())
+    spec = charts.compiled(project.load(PATHS[name]).chart())
     slider = explorable.locator("input[type=range]").first
     value = float(slider.get_attribute("max"))
     slider.focus()
     page.keyboard.press("End")
     page.wait_for_timeout(200)
-    expected = common.signal_texts(spec, ["says"], **{slider.get_attribute("data-signal"): value})["says"]
+    expected = charts.signal_texts(spec, ["says"], **{slider.get_attribute("data-signal"): value})["says"]
     assert explorable.locator(".explorable-says").inner_text() == expected
 
 

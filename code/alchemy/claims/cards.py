@@ -1,65 +1,17 @@
-"""Registration and verdict cards, as HTML for the web, Markdown for print, and text for a terminal."""
+"""The card of a verdict and the table of a chapter's verdicts; the card of a registration is the claim's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
 
 from alchemy import stats
+from alchemy.claims.layout import address, card
 from alchemy.claims.ledger import Ledger
 from alchemy.claims.model import Bet, Claim, Verdict, interval_text
 from alchemy.claims.regions import number
-
-# A word is told by its sign as well as by its colour.
-SIGNS = {"held": "✓", "failed": "✗", "undecided": "?", "not judged": "–"}
-SIDE_SIGNS = {"rigor": "▲", "practice": "●", "neither": "◆"}
-STATISTIC_TEXT = {
-    "mean": "mean over {n} seeds, 95 % interval",
-    "median": "median over {n} seeds, 95 % interval",
-    "rate": "fraction of {n} seeds, 95 % interval",
-    "every": "all {n} values must lie in the region",
-}
-
-
-def _plan(claim: Claim) -> str:
-    text = STATISTIC_TEXT[claim.statistic].format(n=claim.seeds)
-    if claim.may_diverge:
-        text += f"; up to {claim.may_diverge:.0%} of the runs may diverge"
-    return text
-
-
-def _facts(claim: Claim) -> list[tuple[str, str]]:
-    facts = [("Holds if", str(claim.holds)), ("Measure", claim.measure), ("Decided by", _plan(claim))]
-    facts += [("Source", claim.source)] if claim.source else []
-    facts += [("Refuted by", claim.refuted_by)] if claim.refuted_by else []
-    return facts
-
-
-def _definition_list(facts: Iterable[tuple[str, str]]) -> str:
-    return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts) + "</dl>"
-
-
-def _shown(facts: Sequence[tuple[str, str]], warnings: Iterable[str] = ()) -> str:
-    """The first fact for every reader, the others behind a fold; its summary names what nobody should have to unfold."""
-    more = "".join(f" · {escape(text)}" for text in warnings)
-    rest = f"<details><summary>Details{more}</summary>{_definition_list(facts[1:])}</details>" if facts[1:] else ""
-    return _definition_list(facts[:1]) + rest
-
-
-def registration(claim: Claim) -> dict[str, str]:
-    """The card of a claim before its experiment, by MIME type."""
-    head = f"{SIDE_SIGNS[claim.side]} {claim.side} · {claim.kind} · registered"
-    facts = _facts(claim)
-    html = (
-        f'<div class="alchemy-card alchemy-claim side-{claim.side}" id="claim-{claim.id.replace("/", "-")}">'
-        f'<p class="alchemy-kicker">{escape(head)} <code>{escape(claim.id)}</code></p>'
-        f'<p class="alchemy-says">{escape(claim.says)}</p>{_shown(facts)}</div>'
-    )
-    lines = [f"{head}  {claim.id}", claim.says, *(f"  {k}: {v}" for k, v in facts)]
-    markdown = f"**{head}** `{claim.id}`\n\n> {claim.says}\n\n" + "\n".join(f"- {k}: {v}" for k, v in facts)
-    return {"text/html": html, "text/markdown": markdown, "text/plain": "\n".join(lines)}
+from alchemy.words import NOT_JUDGED, SIDE_SIGNS, SIGNS
 
 
 def verdict(claim: Claim, found: Verdict, ledger: Ledger) -> dict[str, str]:
@@ -81,18 +33,8 @@ def verdict(claim: Claim, found: Verdict, ledger: Ledger) -> dict[str, str]:
         facts.append(("Attempt", f"{found.attempt}: the claim was opened again after a verdict"))
     if found.note:
         facts.append(("Note", found.note))
-    head = f"{SIGNS[found.word]} {found.word}"
-    html = (
-        f'<div class="alchemy-card alchemy-verdict {found.word.replace(" ", "-")} side-{claim.side}" '
-        f'id="verdict-{claim.id.replace("/", "-")}">'
-        f'<p class="alchemy-kicker"><strong class="alchemy-word">{escape(head)}</strong> '
-        f"<code>{escape(claim.id)}</code></p>"
-        f'<p class="alchemy-says">{escape(claim.says)}</p>'
-        f"{axis(claim, found, reference, bet)}{_shown(facts, warnings)}</div>"
-    )
-    lines = [f"{head.upper()}  {claim.id}", claim.says, *(f"  {k}: {v}" for k, v in facts)]
-    markdown = f"**{head}** `{claim.id}`\n\n> {claim.says}\n\n" + "\n".join(f"- {k}: {v}" for k, v in facts)
-    return {"text/html": html, "text/markdown": markdown, "text/plain": "\n".join(lines)}
+    return card("verdict", claim.id, claim.says, f"{SIGNS[found.word]} {found.word}", facts, word=True, warnings=warnings,
+                classes=f"{found.word.replace(' ', '-')} side-{claim.side}", picture=axis(claim, found, reference, bet))
 
 
 def axis(claim: Claim, found: Verdict, reference: stats.Interval | None = None, bet: Bet | None = None,
@@ -145,13 +87,13 @@ def summary(ledger: Ledger) -> dict[str, str]:
     rows = []
     for claim in ledger.claims.values():
         found = ledger.verdicts.get(claim.id)
-        word = "not judged" if found is None else found.word
+        word = NOT_JUDGED if found is None else found.word
         text = "" if found is None else interval_text(found.interval)
         rows.append((SIGNS[word], word, claim.side, claim.says, text, str(claim.holds), claim.id))
     head = ("verdict", "led by", "claim", "found", "holds if")
     body = "".join(
         f'<tr class="{word.replace(" ", "-")}"><td><strong>{sign} {word}</strong></td><td>{SIDE_SIGNS[side]} {side}</td>'
-        f'<th scope="row"><a href="#verdict-{id_.replace("/", "-")}">{escape(says)}</a></th>'
+        f'<th scope="row"><a href="#{address("verdict", id_)}">{escape(says)}</a></th>'
         f"<td>{escape(text)}</td><td>{escape(region)}</td></tr>"
         for sign, word, side, says, text, region, id_ in rows
     )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alchemy import stats
-from alchemy.claims.model import Bet, Claim, Verdict, Word, interval_text
+from alchemy.claims.model import Bet, Claim, Verdict, interval_text
 from alchemy.claims.regions import ClaimError, Region
+from alchemy.words import JUDGED, NOT_JUDGED, Word, ends, finite
 
 
 @dataclass
@@ -70,7 +69,7 @@ class Ledger:
             )
         interval, kept, lost = claim.measured(values, diverged, self.scale)
         smoke = self.scale == "smoke"
-        word: Word = "not judged" if smoke else claim.decide(interval, lost)
+        word: Word = NOT_JUDGED if smoke else claim.decide(interval, lost)
         failures = 0 if diverged is None else int(np.sum(diverged))
         note = "smoke: not judged" if smoke else self._note(claim, interval, lost, failures)
         attempt = self.attempts[claim.id] = self.attempts.get(claim.id, 0) + 1
@@ -118,17 +117,6 @@ class Ledger:
         return rows
 
 
-def finite(value: Any) -> Any:
-    """A copy fit for strict JSON: infinities and not-a-numbers become None."""
-    if isinstance(value, Mapping):
-        return {k: finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(v) for v in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value
-
-
 @dataclass(frozen=True)
 class Difference:
     """A claim whose word is not the committed one. `explain()` prints what a reviewer needs."""
@@ -145,8 +133,7 @@ class Difference:
         claim, verdict, reference = (self.row or {}).get("claim"), (self.row or {}).get("verdict"), None
         text = f"{self.id}: committed {self.committed or 'nothing'}, found {self.found}"
         if claim and verdict:
-            low, high = claim["holds"]
-            region = Region(-np.inf if low is None else low, np.inf if high is None else high)
+            region = Region(*ends(*claim["holds"]))
             text += f"; interval {interval_text(interval_from(verdict['interval']))}, region {region}"
             reference = (self.row or {}).get("reference")
         if reference:
@@ -156,15 +143,12 @@ class Difference:
 
 def interval_from(row: Mapping[str, Any]) -> stats.Interval:
     """The Interval of a JSON row (None for an infinite end)."""
-    low, high = row["low"], row["high"]
-    return stats.Interval(
-        row["estimate"], -np.inf if low is None else low, np.inf if high is None else high,
-        row["n"], row.get("method", "given"), row.get("level", stats.LEVEL),
-    )
+    return stats.Interval(row["estimate"], *ends(row["low"], row["high"]), row["n"], row.get("method", "given"),
+                          row.get("level", stats.LEVEL))
 
 
 def words(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Claim id -> verdict word, for the committed ledger."""
+    """Claim id -> verdict word, as a chapter's expected words."""
     return {r["claim"]["id"]: r["verdict"]["word"] for r in rows if r["verdict"]}
 
 
@@ -177,20 +161,3 @@ def compare(committed: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> 
         for name in sorted(committed | found)
         if committed.get(name) != found.get(name)
     ]
-
-
-def read_committed(path: Path) -> dict[str, str]:
-    """The committed words; raises ClaimError naming what is wrong with the file."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ClaimError(f"{path} does not exist; make it with `make ledger UPDATE=1` after `make book`.") from None
-    except json.JSONDecodeError as error:
-        raise ClaimError(f"{path} is not JSON ({error}); restore it from version control.") from None
-    if not isinstance(content, dict):
-        raise ClaimError(f"{path} holds a {type(content).__name__}; expected an object of claim id: word.")
-    known = ("held", "failed", "undecided")
-    for name, word in content.items():
-        if word not in known:
-            raise ClaimError(f"{path}: {name} has the word {word!r}; expected one of {', '.join(known)}.")
-    return content

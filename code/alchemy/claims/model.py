@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, SupportsInt
+from typing import Any, Protocol, SupportsFloat, SupportsInt, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alchemy import stats
+from alchemy.claims.layout import card
 from alchemy.claims.regions import ClaimError, Region, number
+from alchemy.words import KINDS, SIDE_SIGNS, SIDES, Word, finite
 
-if TYPE_CHECKING:
-    from alchemy.claims.ledger import Ledger
-
-Word = Literal["held", "failed", "undecided", "not judged"]
-SIDES = ("rigor", "practice", "neither")
-KINDS = ("theorem", "experiment")
-STATISTICS = {
-    "mean": stats.mean_interval,
-    "median": stats.median_interval,
-    "rate": stats.rate_interval,
-    "every": stats.range_interval,
+STATISTIC_TEXT = {
+    "mean": "mean over {n} seeds, 95 % interval",
+    "median": "median over {n} seeds, 95 % interval",
+    "rate": "fraction of {n} seeds, 95 % interval",
+    "every": "all {n} values must lie in the region",
 }
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -74,6 +70,17 @@ def interval_text(interval: stats.Interval) -> str:
     return f"{number(interval.estimate, digits)} [{low}, {high}]"
 
 
+@runtime_checkable
+class Keeper(Protocol):
+    """What a claim asks of the ledger that holds it."""
+
+    def bet(self, claim: Claim, bet: Bet) -> Bet:
+        """Keep a reader's bet."""
+
+    def judge(self, claim: Claim, values: ArrayLike | float | stats.Interval, diverged: ArrayLike | None) -> Verdict:
+        """Judge a registered claim, once."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """One registered sentence with the measurement, the region and the number of seeds that decide it.
@@ -92,7 +99,7 @@ class Claim:
     may_diverge: float | int = 0.0
     source: str | None = None
     refuted_by: str | None = None
-    ledger: Ledger | None = field(default=None, repr=False, compare=False)
+    ledger: Keeper | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not ID.fullmatch(self.id):
@@ -101,7 +108,7 @@ class Claim:
                 "(lower case letters, digits and hyphens, one slash)."
             )
         for name, value, allowed in (("side", self.side, SIDES), ("kind", self.kind, KINDS),
-                                     ("statistic", self.statistic, tuple(STATISTICS))):
+                                     ("statistic", self.statistic, tuple(STATISTIC_TEXT))):
             if value not in allowed:
                 raise ClaimError(
                     f"claim {self.id}: {name} is {value!r}; expected one of {', '.join(allowed)}."
@@ -189,11 +196,8 @@ class Claim:
             return stats.Interval(0.0, -np.inf, np.inf, x.size, "every run diverged"), (), int(mask.sum())
         if kept.size == 0:
             raise ClaimError(f"claim {self.id}: all {x.size} runs diverged; nothing is left to estimate.")
-        if scale == "smoke" and self.statistic != "rate":
-            # Two seeds carry no interval.
-            return stats.range_interval(kept), tuple(float(v) for v in kept), int(mask.sum())
         try:
-            interval = STATISTICS[self.statistic](kept)
+            interval = stats.interval(kept, self.statistic, scale=scale)
         except stats.SampleError as error:
             raise stats.SampleError(f"claim {self.id}: {error}") from None
         return interval, tuple(float(v) for v in kept), int(mask.sum())
@@ -219,15 +223,18 @@ class Claim:
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready copy of the registration."""
         copy = {k: v for k, v in self.__dict__.items() if k not in ("ledger", "holds")}
-        finite = [None if np.isinf(v) else float(v) for v in (self.holds.low, self.holds.high)]
-        return copy | {"seeds": int(self.seeds), "holds": finite}
+        return copy | {"seeds": int(self.seeds), "holds": finite([self.holds.low, self.holds.high])}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from alchemy.claims import cards
-
-        return cards.registration(self)
+        """The card of the claim before its experiment."""
+        plan = STATISTIC_TEXT[self.statistic].format(n=self.seeds)
+        if self.may_diverge:
+            plan += f"; up to {self.may_diverge:.0%} of the runs may diverge"
+        facts = [("Holds if", str(self.holds)), ("Measure", self.measure), ("Decided by", plan)]
+        facts += [("Source", self.source)] if self.source else []
+        facts += [("Refuted by", self.refuted_by)] if self.refuted_by else []
+        return card("claim", self.id, self.says, f"{SIDE_SIGNS[self.side]} {self.side} · {self.kind} · registered", facts,
+                    classes=f"side-{self.side}")
 
     def __str__(self) -> str:
-        from alchemy.claims import cards
-
-        return cards.registration(self)["text/plain"]
+        return self._repr_mimebundle_()["text/plain"]

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-import numpy as np
-
-from alchemy.claims.cards import SIDE_SIGNS, SIGNS
 from alchemy.claims.ledger import interval_from
 from alchemy.claims.model import interval_text
 from alchemy.claims.regions import Region
+from alchemy.words import NOT_JUDGED, SIDE_SIGNS, SIGNS, ends
 
 Row = Mapping[str, Any]
 LEDGER_MIME = "application/vnd.alchemy.ledger+json"  # which claims a ledger's table lists; the site draws its own from it
@@ -68,13 +66,12 @@ class Table:
 
 def region_of(row: Row) -> Region:
     """The acceptance region of a ledger row (None stands for an infinite end)."""
-    low, high = row["claim"]["holds"]
-    return Region(-np.inf if low is None else low, np.inf if high is None else high)
+    return Region(*ends(*row["claim"]["holds"]))
 
 
 def word_of(row: Row) -> str:
     """The verdict word of a ledger row."""
-    return "not judged" if row["verdict"] is None else row["verdict"]["word"]
+    return NOT_JUDGED if row["verdict"] is None else row["verdict"]["word"]
 
 
 def ledger_table(rows: Iterable[Row], link: Callable[[str], str], caption: str = "The ledger",

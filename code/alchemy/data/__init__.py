@@ -1,10 +1,11 @@
 """Datasets with a fixed split, checksums, and a clear error when one is absent.
 
 from alchemy import data
-digits = data.load("digits")                    # shipped: also "mnist5k"
+digits = data.load("mnist5k")                   # shipped
+x = data.shrink(digits.x_train, 20, 2)          # the middle 20 x 20 pixels in blocks of 2 x 2
 small = digits.subset(200, seed=0)              # stratified
 bent = data.load("mnist1d", knobs=data.Mnist1d(shuffle_positions=True), seed=1)     # generated
-full = data.load("mnist")                       # downloaded once: also "fashion_mnist", "cifar10"
+full = data.load("mnist")                       # downloaded once
 """
 
 from __future__ import annotations
@@ -14,18 +15,15 @@ from dataclasses import replace
 import numpy as np
 
 from . import remote, shipped
-from .dataset import DataError, Dataset, Seed
+from .dataset import DataError, Dataset, Seed, shrink
 from .mnist1d import Mnist1d
 from .mnist1d import make as _make_mnist1d
 
-__all__ = ["DataError", "Dataset", "Mnist1d", "Seed", "load", "names"]
+__all__ = ["DataError", "Dataset", "Mnist1d", "Seed", "load", "names", "shrink"]
 
 _FIXED = {
-    "digits": shipped.digits,
     "mnist5k": shipped.mnist5k,
     "mnist": remote.mnist,
-    "fashion_mnist": remote.fashion_mnist,
-    "cifar10": remote.cifar10,
 }
 
 
@@ -46,12 +44,9 @@ def load(
 
     | name            | train, test     | input       | scaling                      | where from          |
     |-----------------|-----------------|-------------|------------------------------|---------------------|
-    | `digits`        | 1,297, 500      | (8, 8)      | [0, 1] (count / 16)          | shipped             |
     | `mnist5k`       | 4,000, 1,000    | (28, 28)    | [0, 1] (pixel / 255)         | shipped             |
     | `mnist1d`       | 4,000, 1,000    | (40,)       | mean 0, deviation 1          | generated           |
     | `mnist`         | 60,000, 10,000  | (28, 28)    | [0, 1] (pixel / 255)         | download, 12 MB     |
-    | `fashion_mnist` | 60,000, 10,000  | (28, 28)    | [0, 1] (pixel / 255)         | download, 31 MB     |
-    | `cifar10`       | 50,000, 10,000  | (32, 32, 3) | [0, 1] (value / 255), RGB    | download, 170 MB    |
 
     A download happens at the first call and is kept in the user's cache; ALCHEMY_DATA names another folder,
     ALCHEMY_MIRROR another host (see `alchemy.data.download`).

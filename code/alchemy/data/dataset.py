@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float32, Int, Int32
+from jaxtyping import Array, Float, Float32, Int, Int32
 
 Seed = object  # an integer, a numpy.random.Generator, or a JAX PRNG key: see `generator`
 Count = int | np.integer
@@ -103,6 +103,23 @@ class Dataset:
             return kept
         chosen = stratified(self.y_test, test, random, what=f"{self.name}: subset(test={test!r})")
         return replace(kept, x_test=self.x_test[chosen], y_test=self.y_test[chosen])
+
+
+def shrink(images: Float[np.ndarray | Array, "n side side"], crop: Count, pool: Count) -> Float[np.ndarray | Array, "n small small"]:
+    """The middle crop x crop pixels of square images, averaged over pool x pool blocks: small = crop / pool.
+
+    images: NumPy or JAX, shape (n, side, side); the result is of the same kind. Raises DataError unless the crop leaves
+    as much at either side as at the other, and holds whole blocks.
+    """
+    n, side = images.shape[:2]
+    if not (0 < pool <= crop <= side and (side - crop) % 2 == 0 and crop % pool == 0):
+        raise DataError(
+            f"shrink: images of {side} x {side} pixels, crop={crop}, pool={pool}; expected a crop of at most {side} that "
+            "differs from it by an even number and is a multiple of the pool, such as crop=20, pool=2."
+        )
+    margin, small = (side - crop) // 2, crop // pool
+    middle = images[:, margin:side - margin, margin:side - margin]
+    return middle.reshape(n, small, pool, small, pool).mean((2, 4))
 
 
 def stratified(

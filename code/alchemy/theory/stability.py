@@ -84,13 +84,3 @@ def companion(method: Method, eta: float, beta: float, curvature: float) -> Floa
 def spectral_radius(method: Method, eta: float, beta: float, curvature: float) -> float:
     """The factor by which the slowest mode grows (> 1) or shrinks (< 1) per step on 1/2 curvature w^2."""
     return float(np.abs(np.linalg.eigvals(companion(method, eta, beta, curvature))).max())
-
-
-def descent_lemma(loss: float, gradient_norm: float, sharpness: float, eta: float) -> float:
-    """The descent lemma's upper bound on the next loss: L - eta (1 - eta S / 2) |grad|^2.
-
-    Holds when `sharpness` bounds the Hessian's largest eigenvalue all along the step (Nesterov 2018, 1.2.3);
-    at eta S > 2 it promises nothing.
-    """
-    _check(eta, 0.0)
-    return loss - eta * (1 - eta * sharpness / 2) * gradient_norm**2

@@ -1,4 +1,4 @@
-"""Put the built site on paper. usage: python -m press.paper pdf|epub [--site _build/html] [--out _build/paper] (make pdf, make epub)
+"""Put the built site on paper (make pdf, make epub). usage: python -m press.paper pdf|epub [--site FOLDER] [--out FOLDER]
 
 Nothing is computed and no chapter is executed: the pages of the site are the source. A book that has not changed is kept.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 from alchemy import project
+from alchemy import run as runs
 
 from press import cite, offer
 from press.paper import epub, pdf
@@ -35,8 +36,7 @@ def about() -> dict[str, str]:
     when = datetime.date.fromisoformat(whole.date)
     scale = os.environ.get("ALCHEMY_SCALE", "").strip() or "laptop"
     seed = os.environ.get("ALCHEMY_SEED", "").strip() or "0"
-    rows = [json.loads(p.read_text(encoding="utf-8")) for p in (ROOT / f"_build/verdicts/{scale}-seed{seed}").glob("*.json")]
-    devices = " and ".join(sorted({row["device"] for row in rows if row.get("device")}))
+    devices = " and ".join(sorted({found["device"] for found in runs.results(scale, int(seed)).values()}))
     run = f"Every measured number was computed by the run that built it: scale {scale}, seed {seed}"
     return {
         "title": title, "subtitle": subtitle[:1].upper() + subtitle[1:],

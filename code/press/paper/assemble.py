@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_uppercase
 
 import yaml
 from bs4 import BeautifulSoup, Tag
@@ -43,9 +45,20 @@ class Chapter:
     headings: list[tuple[int, str, str]] = field(default_factory=list)  # (level, id, text); the title is level 1
 
 
-def slug_of(docname: str) -> str:
-    """The name of a page inside the book: `chapters/07-adam` is `07-adam`."""
-    return docname.rpartition("/")[2]
+def slug_of(docname: str, taken: Container[str]) -> str:
+    """The name of a page inside the book: `chapters/07-adam` is `07-adam`; with its folders where that is `taken`."""
+    short = docname.rpartition("/")[2]
+    return docname.replace("/", "-") if short in taken else short
+
+
+def label(index: int) -> str:
+    """The letters of the page without a number that has `index` (from 0) such pages before it: A to Z, AA, AB and so on."""
+    letters = ""
+    while index >= 0:
+        index, last = divmod(index, 26)
+        letters = ascii_uppercase[last] + letters
+        index -= 1
+    return letters
 
 
 def contents(root: Path) -> list[tuple[str, list[str]]]:
@@ -57,7 +70,10 @@ def contents(root: Path) -> list[tuple[str, list[str]]]:
 
 def assemble(root: Path, site: Path) -> list[Chapter]:
     """All pages of the book, ready for print. Raises PaperError for a page that is missing or a link that leads nowhere."""
-    chapters, pages = [], {}
+    chapters: list[Chapter] = []
+    pages: dict[str, Chapter] = {}
+    slugs: set[str] = set()
+    unnumbered = 0
     for caption, docnames in contents(root):
         for position, docname in enumerate(docnames):
             path = site / f"{docname}.html"
@@ -67,8 +83,11 @@ def assemble(root: Path, site: Path) -> list[Chapter]:
             clean(body)
             unfold(body)
             title = body.find("h1").get_text(" ", strip=True)
-            chapter = Chapter(docname, slug_of(docname), title, body, caption if position == 0 else "")
-            number_figures(chapter, len(chapters))
+            chapter = Chapter(docname, slug_of(docname, slugs), title, body, caption if position == 0 else "")
+            slugs.add(chapter.slug)
+            number = re.match(r"(\d+)-", chapter.slug)
+            number_figures(chapter, str(int(number[1])) if number else label(unnumbered))
+            unnumbered += number is None
             chapters.append(chapter)
             pages[docname] = chapter
     for chapter in chapters:
@@ -119,14 +138,14 @@ def unfold(body: Tag) -> None:
 def open_fold(fold: Tag) -> Tag:
     """A `<details>` as a plain box: hidden code small and without its summary, other folds with their summary as title."""
     summary = fold.find("summary", recursive=False)
-    label = "" if summary is None else summary.get_text(" ", strip=True)
-    code = "hide" in fold.get("class", [])
+    name = "" if summary is None else summary.get_text(" ", strip=True)
+    code = "hide" in fold.get("class", []) or fold.find_parent(class_="cell_input") or fold.select_one(".cell_input")
     if summary is not None:
         summary.decompose()
     fold.name, fold.attrs = "div", {"class": ["folded-code" if code else "folded"]}
-    if label and not code:
+    if name and not code:
         title = BeautifulSoup("", "html.parser").new_tag("p", attrs={"class": "fold-title"})
-        title.string = label
+        title.string = name
         fold.insert(0, title)
     return fold
 
@@ -184,11 +203,9 @@ def is_folded(tag: Tag) -> bool:
     return bool(classes & {"tag_hide-cell", "tag_hide-input", "sd-dropdown"}) or {"admonition", "dropdown"} <= classes
 
 
-def number_figures(chapter: Chapter, position: int) -> None:
+def number_figures(chapter: Chapter, prefix: str) -> None:
     """`Figure 3.2` before every caption, counted within the chapter; a figure without a caption gets the number alone."""
     make = BeautifulSoup("", "html.parser").new_tag
-    number = re.match(r"(\d+)", chapter.title)
-    prefix = str(int(number[1])) if number else "ABCDEFGHIJKLMNOP"[position]
     for image in chapter.body.select("img.alchemy-figure"):
         if image.find_parent("figure") is None:
             image.wrap(make("figure", attrs={"class": "alchemy-figure"}))
@@ -197,9 +214,9 @@ def number_figures(chapter: Chapter, position: int) -> None:
         if caption is None:
             caption = make("figcaption")
             figure.append(caption)
-        label = make("strong", attrs={"class": "figure-number"})
-        label.string = f"Figure {prefix}.{count}. "
-        (caption.find("p") or caption).insert(0, label)
+        name = make("strong", attrs={"class": "figure-number"})
+        name.string = f"Figure {prefix}.{count}. "
+        (caption.find("p") or caption).insert(0, name)
 
 
 def words(tag: Tag) -> str:

@@ -38,7 +38,7 @@ def chromium() -> str:
         return own
     raise PaperError(
         f"No Chromium found (looked at $CHROMIUM and for {', '.join(NAMES)}). Install one (Debian, Ubuntu: `apt install "
-        "chromium`; macOS: `brew install --cask chromium`; anywhere: `.venv/bin/playwright install chromium`), "
+        "chromium`; macOS: `brew install --cask chromium`; anywhere: `.venv/bin/python -m playwright install chromium`), "
         "or name it: `make pdf CHROMIUM=/path/to/chrome`.")
 
 

@@ -254,7 +254,7 @@ def name_bookmarks(writer: PdfWriter, named: list[str]) -> None:
     collect(writer.root_object["/Outlines"].get_object().get("/First"))
     expected = ["Contents", *named]
     plain = [" ".join(str(row["/Title"]).split()) for row in found]
-    if len(plain) != len(expected) or any(a[:6] != b[:6] for a, b in zip(plain, expected, strict=True)):
+    if len(plain) != len(expected) or any(not a.startswith(b[:6]) for a, b in zip(plain, expected, strict=True)):
         raise PaperError(f"{len(plain)} bookmarks for {len(expected)} headings, or another order: is a heading hidden?")
     for row, title in zip(found, expected, strict=True):
         row[NameObject("/Title")] = TextStringObject(title)

@@ -35,16 +35,23 @@ def main() -> None:
     def loss(w, x, y):
         return jnp.mean((jnp.tanh(x @ w) - y) ** 2)
 
+    def update(state, key):
+        rows = jax.random.randint(key, (8,), 0, len(x))
+        value, gradient = jax.value_and_grad(loss)(state[0], x[rows], y[rows])
+        updates, memory = optimizer.update(gradient, state[1], state[0])
+        return (optax.apply_updates(state[0], updates), memory), value
+
     keys = jax.random.split(jax.random.key(1), 5)
     third = jax.random.fold_in(keys[2], 0)
     history = training.train(
         init,
-        training.gradient_update(loss, optimizer, x, y, batch=8),
+        update,
         keys,
         steps=20,
         every=5,
         measure=lambda state: {"loss": loss(state[0], x, y), "w": state[0]},
     )
+    walk = training.over_seeds(lambda key, steps: jnp.sum(jax.random.normal(key, (steps.size,))), at_once=1)
     np.savez(
         out,
         devices=jax.device_count(),
@@ -55,6 +62,7 @@ def main() -> None:
         w=history.records["w"],
         trace=history.traces,
         diverged=history.diverged,
+        walk=walk(keys, np.zeros(7)),
         spread=len(history.final[0].sharding.device_set),
     )
 
