@@ -12,9 +12,9 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
+from alchemy.words import SIDE_SIGNS, SIGNS
+
 Entry = Mapping[str, Any]
-SIGNS = {"held": "✓", "failed": "✗", "undecided": "?", "not judged": "–"}
-SIDE_SIGNS = {"rigor": "▲", "practice": "●", "neither": "◆"}
 DATA = ("claim", "asked", "chapter", "side", "evidence", "verdict", "region_from", "device", "source", "estimate",
         "holds_low", "holds_high")
 SHORT = 12  # lines that are read at once: so few stand in one table, without folds

@@ -26,11 +26,12 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 CHAPTER = FRONT + """
 # 01 · A page
 
-**The question.** Is $x$ large?
+Let $x$ be large.
 
 ```{code-cell} python
-import json
+import alchemy
 from IPython.display import publish_display_data
+chapter = alchemy.open_chapter("01-first")
 print("imported")
 ```
 
@@ -48,21 +49,29 @@ print("the subject")
 :tags: [hide-input]
 svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
 publish_display_data({"image/svg+xml": svg}, {"image/svg+xml": {"alt": "a square of nine", "caption": "One."}})
-row = {"claim": {"id": "first/number", "side": "rigor", "kind": "theorem", "holds": [0, None], "says": "It is so."},
-       "verdict": {"word": "held", "interval": {"estimate": 2.0, "low": 1.5, "high": 2.5, "n": 3}}, "reference": None}
-publish_display_data({"text/plain": "verdicts", "application/vnd.alchemy.chapter+json": {
-    "slug": "01-first", "scale": "laptop", "seed": 7, "device": "1 test", "claims": [row]}})
+number = alchemy.claim("first/number", side="rigor", kind="theorem", says="It is so.", measure="the number",
+                       holds=alchemy.at_least(0), seeds=4)
+number.judge([x, x + 1, x + 2, x + 3])
+chapter.finish()
 ```
 """
 LEDGER = FRONT + """
-# 25 · The ledger
+# 25 · A page
 
 ```{code-cell} python
-from IPython.display import publish_display_data
-publish_display_data({"text/plain": "t", "text/html": "<table><caption>their own</caption></table>",
-    "application/vnd.alchemy.ledger+json": {"caption": "The ledger", "claims": ["first/number"], "elsewhere": None}})
+import alchemy
+from alchemy import run
+from alchemy.claims import tables
+chapter = alchemy.open_chapter("25-ledger")
+rows = [row for found in run.results(chapter.scale, chapter.seed).values() for row in found["claims"]]
+tables.ledger_table(rows, lambda name: "their-own-link.html")
+```
+
+```{code-cell} python
+chapter.finish()
 ```
 """
+MANIFEST = 'title = "A page"\npart = "Parts"\nquestion = "Is it?"\n'
 PLAIN = "# Words\n\nNo formula and no code.\n\n```{downloads-paper}\n```\n"
 CONFLICT = "\n<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> other\n"
 
@@ -71,7 +80,8 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run jupyter-book as `make book` does."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("ALCHEMY_") and k != "GITHUB_REPOSITORY"}
     env = clean | {"PYTHONPATH": str(ROOT / "code"), "ALCHEMY_SEED": "7", "GITHUB_REPOSITORY": "someone/book"}
-    return subprocess.run([str(Path(sys.executable).parent / "jupyter-book"), "build", ".", "-W", "-n", "--keep-going", "-q"],
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", ".", "-W", "-n", "--keep-going", "-q"]
+    return subprocess.run(command,
                           cwd=folder, env=env, text=True, capture_output=True, timeout=240, check=False)
 
 
@@ -83,15 +93,14 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir(parents=True)
     for name in ("logo.svg", "alchemy.css", "frame.css", "print.css", "code.js", "pictures.js"):
         shutil.copy(ROOT / "book" / "_static" / name, folder / "book" / "_static")
-    # The press that these tests import, wherever the configuration expects it.
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    config["sphinx"]["local_extensions"] = {"press": str(ROOT / "code")}
-    texts = {"_config.yml": yaml.dump(config), "requirements.txt": "", "book/intro.md": PLAIN, "book/references.bib": "",
+    shutil.copy(ROOT / "_config.yml", folder)
+    texts = {"requirements.txt": "", "book/intro.md": PLAIN, "book/references.bib": "",
              "_toc.yml": yaml.dump({"format": "jb-book", "root": "book/intro",
                                     "chapters": [{"file": "chapters/01-first"}, {"file": "chapters/25-ledger"}]}),
-             "chapters/01-first.md": CHAPTER, "chapters/25-ledger.md": LEDGER, "code/lab.py": ""}
+             "chapters/01-first.md": CHAPTER, "chapters/25-ledger.md": LEDGER,
+             "chapters/01-first/chapter.toml": MANIFEST, "chapters/25-ledger/chapter.toml": MANIFEST + "collects = true\n"}
     for name, text in texts.items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     done = build(folder)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -144,7 +153,7 @@ def test_the_ledger_is_drawn_from_the_rows_of_the_chapters(book: Path) -> None:
     assert "01 · A page" in fold.summary.get_text() and "✓ 1 held" in fold.summary.get_text()
     (line,) = fold.select("tbody tr")
     assert line["data-claim"] == "first/number" and line.th.a["href"] == "01-first.html#verdict-first-number"
-    assert "their own" not in soup.get_text()
+    assert not soup.select('a[href="their-own-link.html"]')
     assert (book / "_build/html/_ledger/ledger.csv").is_file()
 
 
