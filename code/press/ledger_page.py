@@ -29,7 +29,8 @@ from press.verdicts import is_ledger
 FOLDER = "_ledger"
 SCORED = "your-bets-scored"  # the id of the section that scores the reader's bets
 FIELDS = ("claim", "chapter", "side", "evidence", "statistic", "says", "measure", "region_from", "holds_low", "holds_high",
-          "verdict", "estimate", "low", "high", "level", "n", "diverged", "method", "source", "device", "scale", "seed", "address")
+          "verdict", "estimate", "low", "high", "level", "n", "diverged", "method", "source", "device", "scale", "seed",
+          "address")
 EVIDENCE = ("proved", "derived", "reported", "conjectured", "control", "theorem", "experiment")  # in this order
 Entry = dict[str, Any]
 

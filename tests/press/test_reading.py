@@ -80,7 +80,8 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run jupyter-book as `make book` does."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("ALCHEMY_") and k != "GITHUB_REPOSITORY"}
     env = clean | {"PYTHONPATH": str(ROOT / "code"), "ALCHEMY_SEED": "7", "GITHUB_REPOSITORY": "someone/book"}
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", ".", "-W", "-n", "--keep-going", "-q"]
+    run = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", run, "build", ".", "-W", "-n", "--keep-going", "-q"]
     return subprocess.run(command,
                           cwd=folder, env=env, text=True, capture_output=True, timeout=240, check=False)
 

@@ -25,7 +25,7 @@ def ledger(page, site):
 
 def column(page, name):
     """The texts of the visible cells below a header."""
-    heads = [h.split("\n")[0].strip(" ↕↑↓") for h in page.locator("table.ledger-table").first.locator("thead th").all_text_contents()]
+    heads = page.locator("table.ledger-table").first.locator("thead th").all_text_contents()
     place = heads.index(name) + 1
     return [text.removesuffix(" #") for text in page.locator(f"{ROWS}:visible > :nth-child({place})").all_inner_texts()]
 

@@ -67,8 +67,8 @@ SEEN = """() => ({
     .filter(t => !t.querySelector('th')).map(t => t.outerHTML.slice(0, 200)),
   asleep: [...document.querySelectorAll('.explorable:not([data-live])')].map(e => e.id),
   glaring: [...document.querySelectorAll('img.alchemy-figure:not(.dark-light)')]
-    .filter(i => { const s = getComputedStyle(i); return !s.filter.includes('invert') || s.backgroundColor !== 'rgba(0, 0, 0, 0)'; })
-    .map(i => i.src),
+    .map(i => [getComputedStyle(i), i.src])
+    .filter(([s]) => !s.filter.includes('invert') || s.backgroundColor !== 'rgba(0, 0, 0, 0)').map(([, src]) => src),
 })"""
 WIDE = """() => { const w = innerWidth;
   return [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > w + 1
