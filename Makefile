@@ -50,11 +50,11 @@ epub: book ## the same as an EPUB 3 (wants Chromium for its formulas)
 
 test: $(READY) ## unit tests, and every chapter at smoke scale
 	@mkdir -p _build/notebooks
-	@ALCHEMY_SCALE=smoke JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} $(BIN)/python -m pytest tests _build/notebooks --ignore=tests/site \
+	@ALCHEMY_SCALE=smoke JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} $(BIN)/python -m pytest tests _build/notebooks --ignore=tests/site --ignore=tests/course/thirty \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $(JOBS) --dist loadscope
 
 test-site: $(READY) ## the built site in a real browser; SITE=folder (skips with the reason where there is none)
-	@ALCHEMY_SCALE=smoke SITE="$(SITE)" $(BIN)/python -m pytest tests/site tests/coursework/test_published.py -n $(JOBS) --dist worksteal
+	@ALCHEMY_SCALE=smoke SITE="$(SITE)" $(BIN)/python -m pytest tests/site tests/course/thirty/test_published.py -n $(JOBS) --dist worksteal
 
 lint: $(READY) ## ruff's rules and its format, over the whole tree
 	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
@@ -87,7 +87,7 @@ COURSE_OUT    ?= _build/coursework
 ASSIGNMENTS   ?=
 ROSTER        ?= coursework/roster.csv
 SUBMITTED     ?= coursework/submitted
-KIT            = PYTHONPATH=$(CURDIR)/code:$(CURDIR) $(COURSE_BIN)/python -m coursework.kit
+KIT            = $(COURSE_BIN)/python -m course
 KIT_OPTIONS    = --roster "$(ROSTER)" --out "$(COURSE_OUT)" $(if $(OVERLAY),--overlay "$(OVERLAY)")
 
 $(COURSE_READY): coursework/requirements.lock
@@ -96,21 +96,21 @@ $(COURSE_READY): coursework/requirements.lock
 	@$(COURSE_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r coursework/requirements.lock
 	@touch $@
 
-coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (folder or zip), feedback, gradebook; OVERLAY=folder ASSIGNMENTS="..."
+coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (folder or zip), feedback, gradebook; OVERLAY=folder ASSIGNMENTS="..." FORCE=1
 	@$(KIT) release $(ASSIGNMENTS) $(KIT_OPTIONS)
 	@if [ -e "$(SUBMITTED)" ]; then \
-	  $(KIT) grade $(ASSIGNMENTS) $(KIT_OPTIONS) --submitted "$(SUBMITTED)" --workers $(JOBS); graded=$$?; \
+	  $(KIT) grade $(ASSIGNMENTS) $(KIT_OPTIONS) --submitted "$(SUBMITTED)" --workers $(JOBS) $(if $(FORCE),--force); graded=$$?; \
 	  if [ -e "$(COURSE_OUT)/gradebook.db" ]; then $(KIT) feedback $(ASSIGNMENTS) $(KIT_OPTIONS) && $(KIT) export $(KIT_OPTIONS) || exit 1; fi; \
 	  exit $$graded; \
 	else echo "Nothing to grade yet: there is no $(SUBMITTED). Put notebooks there as STUDENT/ASSIGNMENT.ipynb, or name a" \
 	  "folder or a zip with SUBMITTED=..., and run this again."; fi
 
-test-coursework: $(COURSE_READY) ## the coursework's cycle with a class of thirty, hostile ones included; SITE=folder is searched too
-	@SITE=$(SITE) $(COURSE_BIN)/python -m pytest tests/coursework -q -rs -n $(JOBS) --dist loadfile
+test-coursework: $(COURSE_READY) ## the coursework: graders against wrong solutions, a class of thirty, hostile ones included; SITE=folder is searched too
+	@SITE="$(SITE)" $(COURSE_BIN)/python -m pytest tests/course -q -rs -n $(JOBS) --dist loadfile
 
 lock: ## resolve requirements.txt anew into requirements.lock; KEEP=1 keeps the versions that still fit
 	@PYTHON="$(PYTHON)" KEEP="$(KEEP)" scripts/lock.sh
 
-clean: ## remove the site, the caches and the generated notebooks (not the environment)
-	rm -rf _build .pytest_cache .ruff_cache
+clean: ## remove runs, site, caches and generated notebooks (not the environment)
+	rm -rf _build runs .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './$(COURSE_VENV)/*' -prune -exec rm -rf {} +

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -35,23 +34,6 @@ def pytest_configure(config: pytest.Config) -> None:
         shutil.rmtree(target, ignore_errors=True)  # none may stay of a chapter that is gone
         with contextlib.redirect_stdout(None):
             notebooks(target)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The score of the coursework's mutation tests, wherever they ran, and its file."""
-    reports = [r for key in ("passed", "failed") for r in terminalreporter.getreports(key)]
-    texts = [value for r in reports for name, value in getattr(r, "user_properties", []) if name == "mutation"]
-    if not texts:
-        return
-    from coursework.kit import mutation
-
-    found = [mutation.Outcome(**row) for text in texts for row in json.loads(text)]
-    made = mutation.save(found, ROOT / "_build" / "coursework" / "mutation.json")
-    terminalreporter.write_sep("=", "coursework: mutation tests")
-    terminalreporter.write_line(
-        f"{made['killed']} of {made['mutants']} wrong solutions rejected, {made['passed']} of {made['right']} right ones "
-        f"passed, on {len(made['items'])} items; each for {len(mutation.STUDENTS)} students (_build/coursework/mutation.json)"
-    )
 
 
 def shapes_checked() -> None:

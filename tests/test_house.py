@@ -41,7 +41,7 @@ ROOMS = {
     "survey": {"project"},
     "records": {"claims", "fingerprint", "project", "stats"},
     "evidence": {"claims", "fingerprint", "project"},
-    "chapter": {"scale", "claims", "records"},
+    "chapter": {"scale", "claims", "project", "records"},
     "figures": {"chapter"},
     "cost": {"chapter"},
     "execute": {"chapter", "cost", "project"},

@@ -35,7 +35,7 @@ TESTED = {
     "reference": "test_targets.py::test_reference_writes_a_record_at_gpu_scale",
     "lock": "test_targets.py::test_lock_resolves_both_lists_and_refuses_addresses",
     "clean": "test_targets.py::test_clean_leaves_the_environment_and_the_sources",
-    "coursework": "coursework/test_command.py::test_make_coursework_goes_from_roster_to_gradebook",
+    "coursework": "course/thirty/test_command.py::test_make_coursework_goes_from_roster_to_gradebook",
 }
 
 

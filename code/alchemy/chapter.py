@@ -6,7 +6,6 @@ book's build and in a terminal without IPython.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 import time
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
+from alchemy import project
 from alchemy import scale as scales
 from alchemy.claims import Claim, ClaimError, Ledger, Verdict, cards
 from alchemy.words import CHAPTER_MIME, GLUE_PREFIX, finite
@@ -90,9 +90,7 @@ class Chapter:
         Looked for in the book's checkout, in the working folder, and beside the folder that holds the laboratory, which
         is where a downloaded notebook unpacks what it carries. Raises FileNotFoundError naming these places.
         """
-        from alchemy import records
-
-        folders = (records.root(), Path.cwd(), Path(__file__).resolve().parents[2])
+        folders = (project.root(), Path.cwd(), Path(__file__).resolve().parents[2])
         places = [folder / "chapters" / self.slug / "bench.py" for folder in folders]
         path = next((place for place in places if place.is_file()), None)
         if path is None:
@@ -100,13 +98,7 @@ class Chapter:
                 f"chapter {self.slug} has no bench: none of {', '.join(map(str, dict.fromkeys(places)))} is a file. "
                 "Run the chapter in the book's checkout, or download its notebook again, which carries the bench."
             )
-        name = f"bench_{self.slug.replace('-', '_')}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        # Before it runs: dataclasses and pickles look their module up by its name.
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
+        return project.load(path)
 
     def keep(self, name: str, /, **arrays: ArrayLike | float) -> None:
         """Keep a small summary curve for the record (at most 20,000 numbers), to seven significant digits."""

@@ -20,7 +20,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-SOURCES, MEASURED, FORM = "coursework/source", "coursework/minutes.csv", "book/instructors/minutes-form.csv"
+SOURCES, MEASURED, FORM = "chapters/*/assignment/source.md", "coursework/minutes.csv", "book/instructors/minutes-form.csv"
 COLUMNS = ("class", "assignment", "part", "planned", "minutes", "finished", "remark")
 POINTS = re.compile(r'"?grade"?: true, "?grade_id"?: "?([\w-]+)"?, .*?"?points"?: (\d+), .*?"?solution"?: (true|false)')
 PART = re.compile(r"(?m)^\| (\d+)\. (.+?) \| (\d+) \| ([\d +]+) \| .+ \|$")
@@ -72,7 +72,7 @@ def assignment(slug: str, source: str) -> Assignment:
 
 def assignments(root: Path) -> list[Assignment]:
     """All assignments of the repository, in order; none where the book stands without its coursework."""
-    return [assignment(p.stem, p.read_text(encoding="utf-8")) for p in sorted((root / SOURCES).glob("[0-9]*-*.md"))]
+    return [assignment(p.parts[-3], p.read_text(encoding="utf-8")) for p in sorted(root.glob(SOURCES))]
 
 
 def measured(root: Path) -> dict[tuple[str, int], list[float]]:
@@ -131,7 +131,7 @@ class Table(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         root = Path(self.env.srcdir)
-        for path in [*sorted((root / SOURCES).glob("[0-9]*-*.md")), root / MEASURED]:
+        for path in [*sorted(root.glob(SOURCES)), root / MEASURED]:
             self.env.note_dependency(str(path))
         try:
             found = assignments(root)

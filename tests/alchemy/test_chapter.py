@@ -53,7 +53,7 @@ def test_a_bench_is_a_module_of_its_own_wherever_the_page_lies(opened, tmp_path,
     elif place == "beside the laboratory":
         monkeypatch.setattr(chapter, "__file__", str(folder / "code" / "alchemy" / "chapter.py"))
     bench = opened.bench()
-    assert bench.__name__ == "bench_91_test_topic" and bench.__name__.isidentifier()
+    assert bench.__name__ == "chapter_91_test_topic_bench" and bench.__name__.isidentifier()
     assert pickle.loads(pickle.dumps(bench.Setting(5))) == bench.Setting(5)
     (folder / "chapters" / SLUG / "bench.py").write_text(BENCH.replace("3", "44"))
     assert opened.bench().Setting().width == 44  # a cell that runs again sees what was edited

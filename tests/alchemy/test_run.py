@@ -139,10 +139,10 @@ def test_a_budget_runs_what_has_changed_and_names_what_it_leaves_out(book) -> No
         evidence.accept(run.slug, [{"claim": {"id": f"{run.slug[3:]}/number"}, "verdict": {"word": "held"}}])
     changed = book("02-b", "x = 1")
     told: list[str] = []
-    done = runs.execute([known, changed], jobs=1, budget=0, echo=told.append)
+    done = runs.execute([known, changed], jobs=1, budget=0.0, echo=told.append)
     assert (done.finished, done.skipped) == (["02-b"], ["01-a"])
     assert "01-a" in told[-1]
-    assert runs.execute([known, changed], jobs=1, budget=3600, echo=quiet).finished == ["01-a"]
+    assert runs.execute([known, changed], jobs=1, budget=3600.0, echo=quiet).finished == ["01-a"]
 
 
 def test_expected_words_are_fresh_only_with_the_code_that_made_them(book) -> None:

@@ -89,11 +89,12 @@ def test_rubrics_add_up():
     """The page's lines are the chapters' lines, and they sum to the essay's points."""
     page = dict(re.findall(r"\*\*([\w ]+)\*\* \((\d+)\) \|", (PAGES / "rubrics.md").read_text(encoding="utf-8")))
     assert page
-    for path in sorted((ROOT / coursework.SOURCES).glob("[0-8]*.md")):
+    for path in (path for path in sorted(ROOT.glob(coursework.SOURCES)) if path.parts[-3][0] != "9"):
+        slug = path.parts[-3]
         rubric = path.read_text(encoding="utf-8").partition("BEGIN RUBRIC")[2].partition("END RUBRIC")[0]
         lines = dict(re.findall(r"(?m)^\| ([\w ]+) \((\d+)\) \|", rubric))
-        assert sorted(map(int, lines.values())) == sorted(map(int, page.values())), path.stem
-        assert sum(map(int, lines.values())) == next(a.written for a in FOUND if a.slug == path.stem)
+        assert sorted(map(int, lines.values())) == sorted(map(int, page.values())), slug
+        assert sum(map(int, lines.values())) == next(a.written for a in FOUND if a.slug == slug)
 
 
 def test_every_page_for_instructors_is_in_the_contents_once():
