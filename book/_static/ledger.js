@@ -29,7 +29,7 @@
       make("option", { value: "" }, "all"), ...values.map((v) => make("option", { value: v }, `${v} (${how(v)})`)));
   });
   const count = make("p", { class: "ledger-count", role: "status", "aria-live": "polite" });
-  const clear = make("button", { type: "button", class: "bets-button bets-quiet" }, "Show all");
+  const clear = make("button", { type: "button", class: "bets-button bets-quiet" }, "Show all lines");
   const single = make("button", { type: "button", class: "bets-button bets-quiet ledger-single", "aria-pressed": "false" }, "One table, to sort");
   const field = (input, label) => make("div", { class: "ledger-field" }, make("label", { for: input.id }, label), input);
   const form = make("form", { class: "ledger-filters", role: "search", "aria-label": "Filter the ledger" },

@@ -27,8 +27,10 @@ SIDE_SIGNS = {"rigor": "▲", "practice": "●", "neither": "◆"}
 SIDES = tuple(SIDE_SIGNS)
 KINDS = ("theorem", "experiment")
 
-# What a chapter's last cell publishes of its run, and what MyST-NB looks for behind {glue:text}.
+# What a chapter's last cell publishes of its run; which claims a ledger's table lists (the site draws its own from it);
+# what MyST-NB looks for behind {glue:text}.
 CHAPTER_MIME = "application/vnd.alchemy.chapter+json"
+LEDGER_MIME = "application/vnd.alchemy.ledger+json"
 GLUE_PREFIX = "application/papermill.record/"
 
 SCALES = ("smoke", "laptop", "gpu")

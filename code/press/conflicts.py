@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -39,6 +40,7 @@ def marks(text: str) -> Iterator[tuple[int, str]]:
 
 def refuse(app: Sphinx, docname: str, source: list[str]) -> None:
     """Warn of every mark with file and line; `make book` takes a warning for an error."""
-    for line, mark in marks(source[0]):
+    text = Path(app.env.doc2path(docname)).read_text(encoding="utf-8")  # as it stands, before anything is put at its head
+    for line, mark in marks(text):
         LOGGER.warning("a merge was not finished: the line begins with the conflict mark %s; resolve it.", mark,
                        location=(docname, line), type="alchemy", subtype="conflict")

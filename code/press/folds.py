@@ -65,7 +65,8 @@ def helps(source: str, first: bool) -> bool:
         return True
     if chooses(module) or registered(module):
         return True
-    return any(isinstance(s, DEFINITIONS) for s in body) and all(isinstance(s, (*DEFINITIONS, *IMPORTS)) or constant(s) for s in body)
+    defines = any(isinstance(s, DEFINITIONS) for s in body)
+    return defines and all(isinstance(s, (*DEFINITIONS, *IMPORTS)) or constant(s) for s in body)
 
 
 def chooses(module: ast.Module) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alchemy import project
+from alchemy import words as words_of
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -28,7 +29,8 @@ from press.verdicts import is_ledger
 FOLDER = "_ledger"
 SCORED = "your-bets-scored"  # the id of the section that scores the reader's bets
 FIELDS = ("claim", "chapter", "side", "evidence", "statistic", "says", "measure", "region_from", "holds_low", "holds_high",
-          "verdict", "estimate", "low", "high", "level", "n", "diverged", "method", "source", "device", "scale", "seed", "address")
+          "verdict", "estimate", "low", "high", "level", "n", "diverged", "method", "source", "device", "scale", "seed",
+          "address")
 EVIDENCE = ("proved", "derived", "reported", "conjectured", "control", "theorem", "experiment")  # in this order
 Entry = dict[str, Any]
 
@@ -49,7 +51,7 @@ def entry(row: Mapping[str, Any], slug: str, source: str, device: str, scale: st
     return {
         "claim": claim["id"], "chapter": slug, "side": claim.get("side"), "evidence": claim.get("evidence") or claim.get("kind"),
         "region_from": claim.get("region_from"), "statistic": claim.get("statistic"), "says": claim.get("says"),
-        "measure": claim.get("measure"), "holds_low": low, "holds_high": high, "verdict": found.get("word", "not judged"),
+        "measure": claim.get("measure"), "holds_low": low, "holds_high": high, "verdict": found.get("word", words_of.NOT_JUDGED),
         **{name: interval.get(name) for name in ("estimate", "low", "high", "level", "n")},
         "diverged": found.get("diverged"), "method": interval.get("method"), "source": source,
         "device": device, "scale": scale, "seed": seed, "asked": asked(claim), "interval": interval,
@@ -105,10 +107,10 @@ def json_text(found: Iterable[Entry]) -> str:
 def scoreboard(found: Iterable[Entry]) -> str:
     """Verdict words counted by side and by evidence, as a table. Records are left out: the score is this build's."""
     rows = [row for row in found if row["source"] == "this build"]
-    words = [w for w in ledger_table.SIGNS if w != "not judged" or any(r["verdict"] == w for r in rows)]
+    words = [w for w in words_of.SIGNS if w != words_of.NOT_JUDGED or any(r["verdict"] == w for r in rows)]
     kinds = {row["evidence"] for row in rows if row["evidence"]}
     lines = []
-    for field, values in (("side", tuple(ledger_table.SIDE_SIGNS)),
+    for field, values in (("side", words_of.SIDES),
                           ("evidence", sorted(kinds, key=lambda k: (EVIDENCE.index(k) if k in EVIDENCE else len(EVIDENCE), k)))):
         for value in values:
             data = f' data-field="{field}" data-value="{escape(value)}"' + (' class="ledger-last"' if value == values[-1] else "")

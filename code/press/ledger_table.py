@@ -12,9 +12,9 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
+from alchemy.words import SIDE_SIGNS, SIGNS
+
 Entry = Mapping[str, Any]
-SIGNS = {"held": "✓", "failed": "✗", "undecided": "?", "not judged": "–"}
-SIDE_SIGNS = {"rigor": "▲", "practice": "●", "neither": "◆"}
 DATA = ("claim", "asked", "chapter", "side", "evidence", "verdict", "region_from", "device", "source", "estimate",
         "holds_low", "holds_high")
 SHORT = 12  # lines that are read at once: so few stand in one table, without folds
@@ -74,7 +74,7 @@ def row(line: Entry, cells: Mapping[str, Callable[[Entry], str]], linked: bool) 
     known = [name for name in DATA if linked and line.get(name) is not None]
     data = "".join(f' data-{name.replace("_", "-")}="{escape(str(line[name]))}"' for name in known)
     place = f' id="{anchor(line)}"' if linked else ""
-    own = f' <a class="ledger-link" href="#{anchor(line)}" aria-label="Link to this line">#</a>' if linked else ""
+    own = f' <a class="ledger-link no-paper" href="#{anchor(line)}" aria-label="Link to this line">#</a>' if linked else ""
     card = f"{line['chapter']}.html#verdict-{slug_of(line['claim'])}"
     claim = f'<th scope="row"><a href="{card}">{escape(line["says"] or line["claim"])}</a>{own}</th>'
     rest = "".join(f'<td class="{title.replace(" ", "-")}">{cell(line)}</td>' for title, cell in cells.items())

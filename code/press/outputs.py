@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from alchemy.words import CHAPTER_MIME, LEDGER_MIME
 from docutils import nodes
 from myst_nb.core.render import MimeData, NbElementRenderer, load_mime_renders
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-CHAPTER_MIME = "application/vnd.alchemy.chapter+json"
-LEDGER_MIME = "application/vnd.alchemy.ledger+json"
 IMAGES = ("image/png", "image/svg+xml", "image/jpeg", "image/gif")
 LOGGER = logging.getLogger(__name__)
 

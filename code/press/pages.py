@@ -51,11 +51,13 @@ def add_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def explain_formulas(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Tell readers without JavaScript why they see TeX, on pages with formulas. The book on paper has them set."""
-    if app.builder.name not in ("html", "dirhtml") or not any(doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block))):
+    formulas = doctree.findall(lambda node: isinstance(node, nodes.math | nodes.math_block))
+    if app.builder.name not in ("html", "dirhtml") or not any(True for _ in formulas):
         return
     paper = offer.address(app, docname)
     typeset = f'; <a href="{paper}">the PDF</a> has them typeset' if paper else ""
-    html = f'<noscript><p class="alchemy-noscript no-paper">Formulas are shown as TeX because JavaScript is off{typeset}.</p></noscript>'
+    said = f"Formulas are shown as TeX because JavaScript is off{typeset}."
+    html = f'<noscript><p class="alchemy-noscript no-paper">{said}</p></noscript>'
     for title in doctree.findall(nodes.title):
         title.parent.insert(title.parent.index(title) + 1, nodes.raw("", html, format="html"))
         return

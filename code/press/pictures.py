@@ -23,7 +23,8 @@ def connect(app: Sphinx) -> None:
 def opens(image: nodes.image) -> bool:
     """Whether a picture is a figure of its own: not one that a reader moves, and not a link already."""
     parent = image.parent
-    return FIGURE in image["classes"] and "explorable" not in parent.get("classes", ()) and not isinstance(parent, nodes.reference)
+    moved = "explorable" in parent.get("classes", ())
+    return FIGURE in image["classes"] and not moved and not isinstance(parent, nodes.reference)
 
 
 def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -7,8 +7,8 @@ import re
 import pytest
 from alchemy import stats
 from alchemy.claims import Claim, Ledger, at_least, between, cards
-from press import bets
 from bs4 import BeautifulSoup
+from press import bets
 
 
 def row(name="topic/one", holds=(0.9, None), estimate=1.06, record=None, word="held", **claim):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from press import assets, hygiene
 from PIL import Image
+from press import assets, hygiene
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" {} viewBox="0 0 300 150"/>'
 PAGE = """<html><head>

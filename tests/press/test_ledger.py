@@ -7,9 +7,10 @@ import io
 import json
 
 import pytest
+from alchemy import words
 from alchemy.claims import tables
 from bs4 import BeautifulSoup
-from press import ledger_page, ledger_table, outputs
+from press import ledger_page, ledger_table
 
 
 def row(name="topic/one", holds=(0.9, None), estimate=1.06, word="held", **claim):
@@ -20,7 +21,8 @@ def row(name="topic/one", holds=(0.9, None), estimate=1.06, word="held", **claim
             "verdict": word and {"word": word, "interval": interval, "diverged": 0}, "reference": None}
 
 
-ROWS = [row("topic/one"), row("topic/two", (None, 2.0), word="failed", side="practice", kind="experiment", says='A "b", c | <d>.')]
+ROWS = [row("topic/one"),
+        row("topic/two", (None, 2.0), word="failed", side="practice", kind="experiment", says='A "b", c | <d>.')]
 TITLES = {"03-topic": "03 · A <topic>"}
 
 
@@ -112,8 +114,8 @@ def test_a_part_of_the_ledger_is_a_table_without_addresses_and_folded_where_it_i
 
 
 def test_the_chapters_table_publishes_what_it_lists_beside_its_own_html():
-    bundle = tables.ledger_table(ROWS, lambda name: f"#{name}", elsewhere={"topic/one": "same on 5", "topic/two": ""})._repr_mimebundle_()
-    assert tables.LEDGER_MIME == outputs.LEDGER_MIME
-    assert bundle[outputs.LEDGER_MIME] == {"caption": "The ledger", "claims": ["topic/one", "topic/two"],
+    table = tables.ledger_table(ROWS, lambda name: f"#{name}", elsewhere={"topic/one": "same on 5", "topic/two": ""})
+    bundle = table._repr_mimebundle_()
+    assert bundle[words.LEDGER_MIME] == {"caption": "The ledger", "claims": ["topic/one", "topic/two"],
                                            "elsewhere": {"topic/one": "same on 5"}}
     assert "<table" in bundle["text/html"] and "topic/one" in bundle["text/markdown"]

@@ -34,8 +34,8 @@ def claim(page, site, chapter):
 def place(page, slug, low, high, confidence):
     """Bet by keyboard."""
     card = page.locator(f"#claim-{slug}")
-    if card.locator("details").get_attribute("open") is None:
-        card.locator("summary").focus()
+    if card.locator("details.bets-offer").get_attribute("open") is None:
+        card.locator("details.bets-offer summary").focus()
         page.keyboard.press("Enter")
     for field, value in (("low", low), ("high", high), ("confidence", confidence)):
         page.locator(f"#bet-{slug}-{field}").fill(str(value))

@@ -31,7 +31,7 @@ def lines():
         chapter, estimate = number // EACH + 1, 0.37 + 0.0137 * (number * 7 % 400)
         claim = {"id": f"chapter-{chapter}/claim-{number}", "side": SIDES[number % 3], "evidence": EVIDENCE[number % 5],
                  "region_from": ORIGINS[number % 4], "statistic": "mean", "measure": "log2 of steps to the test loss",
-                 "says": f"Sentence {number}: at tuned rates the normalized network is at least a fifth faster than the bare one.",
+                 "says": f"Sentence {number}: at tuned rates a normalized network is at least a fifth faster than a bare one.",
                  "holds": [0.9, None] if number % 2 else [0.25, 0.75]}
         found = {"estimate": estimate, "low": estimate - 0.1, "high": estimate + 0.1, "n": 12, "level": 0.95, "method": "BCa"}
         row = {"claim": claim, "verdict": {"word": WORDS[number % 5], "interval": found, "diverged": 0}}
@@ -80,7 +80,7 @@ def test_a_filter_opens_the_chapters_that_have_such_lines(ledger, name, value, e
     ledger.locator(f"#ledger-{name}").select_option(value)
     ledger.locator(".ledger-count", has_text=f"{expected} of 400").wait_for()
     assert ledger.locator("details.ledger-group tbody tr:visible").count() == expected
-    ledger.get_by_role("button", name="Show all").click()
+    ledger.get_by_role("button", name="Show all lines").click()
     ledger.locator(".ledger-count", has_text="400 lines in the ledger").wait_for()
     assert ledger.locator("details.ledger-group[open]").count() == 0
 
@@ -110,7 +110,7 @@ def test_everything_is_reached_by_keyboard(ledger):
     ledger.keyboard.press("Tab")
     ledger.keyboard.press("Tab")
     link = ledger.evaluate("[document.activeElement.className, getComputedStyle(document.activeElement).opacity]")
-    assert link == ["ledger-link", "1"]
+    assert link == ["ledger-link no-paper", "1"]
     ledger.keyboard.press("Enter")
     assert "#line-chapter-1" in ledger.url
 

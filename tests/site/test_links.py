@@ -64,11 +64,12 @@ def test_no_page_holds_code_of_its_own(built, html):
 
 
 def test_the_theme_is_chosen_before_the_first_paint(built, html):
-    """The theme's one eager script decides by the reader's preference, and leaves nothing to a later one."""
+    """The theme's eager script decides by the reader's preference, and leaves nothing to a later one."""
     text = (built / html).read_text(encoding="utf-8")
     eager = re.findall(r'<script data-cfasync="false" src="([^"?]+)', text)
     assert eager
-    code = "".join(((built / html).parent / path).read_text(encoding="utf-8") for path in eager)
+    files = [built / path[1:] if path.startswith("/") else (built / html).parent / path for path in eager]
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
     assert "prefers-color-scheme: dark" in code and 'getItem("theme") || "auto"' not in code
 
 

@@ -11,10 +11,9 @@ from typing import Any
 from alchemy.claims.ledger import interval_from
 from alchemy.claims.model import interval_text
 from alchemy.claims.regions import Region
-from alchemy.words import NOT_JUDGED, SIDE_SIGNS, SIGNS, ends
+from alchemy.words import LEDGER_MIME, NOT_JUDGED, SIDE_SIGNS, SIGNS, ends
 
 Row = Mapping[str, Any]
-LEDGER_MIME = "application/vnd.alchemy.ledger+json"  # which claims a ledger's table lists; the site draws its own from it
 
 
 @dataclass(frozen=True)
