@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 RUN_MIME = "application/vnd.alchemy.run+json"
@@ -23,10 +23,19 @@ REFERENCE = 0.075  # seconds of the yardstick there: two quiet cores of the mach
 
 @dataclass
 class _Meter:
-    """Counts while a page runs."""
+    """Counts while a page runs. spans: when JAX compiled, from and to."""
 
     started: float = 0.0
-    compiling: float = 0.0
+    spans: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def compiling(self) -> float:
+        """Seconds in which something was compiled: what compiles inside or beside another compilation counts once."""
+        total, reached = 0.0, float("-inf")
+        for start, end in sorted(self.spans):
+            total += max(0.0, end - max(start, reached))
+            reached = max(reached, end)
+        return total
 
 
 _meter = _Meter()
@@ -38,10 +47,12 @@ def begin() -> None:
 
     def heard(event: str, seconds: float, **_: Any) -> None:
         if event == COMPILING:
-            _meter.compiling += seconds
+            now = time.perf_counter()
+            _meter.spans.append((now - seconds, now))
 
     jax.monitoring.register_event_duration_secs_listener(heard)
-    _meter.started, _meter.compiling = time.perf_counter(), 0.0
+    _meter.started = time.perf_counter()
+    _meter.spans.clear()
 
 
 def yardstick() -> float:
