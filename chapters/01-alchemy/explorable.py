@@ -8,9 +8,8 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-from scipy import stats
-
 from press.charts import EXPERIMENT, INK, QUIET, REGION, THEORY, WIDTH, Table, finish, says, select, slider
+from scipy import stats
 
 RECORD: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 VERDICTS: list[dict[str, Any]] = RECORD["verdicts"]

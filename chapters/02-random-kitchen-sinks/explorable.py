@@ -5,7 +5,6 @@ from __future__ import annotations
 import altair as alt
 import numpy as np
 from alchemy.theory import kernels
-
 from press.charts import EXPERIMENT, QUIET, THEORY, WIDTH, Table, finish, says, select, series_legend, slider
 
 TITLE = "A kernel from a draw"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import altair as alt
 import numpy as np
-
 from press.charts import EDGE, EXPERIMENT, QUIET, RECORD, THEORY, WIDTH, Table, finish, says, select, series_legend, slider
 
 TITLE = "A bowl, a step, a push"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import altair as alt
 import numpy as np
 from alchemy.theory import deep_linear
-
 from press.charts import EXPERIMENT, QUIET, THEORY, WIDTH, Table, finish, says, select, slider
 
 TITLE = "Six stairs"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import altair as alt
 import numpy as np
 from alchemy.theory import mean_field
-
 from press.charts import EXPERIMENT, INK, PAPER, THEORY, WIDTH, Table, finish, says, slider
 
 TITLE = "Order, chaos, and the line between"

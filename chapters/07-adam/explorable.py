@@ -7,7 +7,6 @@ from functools import cache
 import altair as alt
 import numpy as np
 from alchemy.theory import online
-
 from press.charts import EXPERIMENT, QUIET, THEORY, WIDTH, Table, finish, says, select, series_legend, slider
 
 TITLE = "Which way does it walk?"

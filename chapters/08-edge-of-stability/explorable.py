@@ -8,7 +8,6 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-
 from press.charts import EXPERIMENT, QUIET, THEORY, WIDTH, Table, finish, says, slider
 
 RECORD: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))

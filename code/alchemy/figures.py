@@ -10,6 +10,7 @@ transparent, so that the page decides what is behind them, and the same whatever
 from __future__ import annotations
 
 import io
+import textwrap
 from types import SimpleNamespace
 from typing import Any, SupportsFloat
 
@@ -146,14 +147,31 @@ def show(fig: Figure, *, alt: str, caption: str = "") -> None:
         raise ValueError(
             f"alt text is {alt!r}; expected a sentence that tells what the figure shows, with the measured numbers."
         )
-    for text in fig.findobj(mpl.text.Text):
-        text.set_fontsize(max(text.get_fontsize(), SMALLEST))
+    _fit_letters(fig)
     if in_notebook():
         kind, data = _smallest(fig)
         show_bundle({kind: data, "text/plain": f"[figure] {alt}"}, {kind: {"alt": alt, "caption": caption}})
     else:
         print(f"[figure] {alt}", flush=True)
     plt.close(fig)
+
+
+def _fit_letters(fig: Figure) -> None:
+    """No letter below SMALLEST, and titles in as many lines as their panel is too narrow for."""
+    for text in fig.findobj(mpl.text.Text):
+        text.set_fontsize(max(text.get_fontsize(), SMALLEST))
+    fig.draw_without_rendering()
+    boxes = {ax: ax.get_window_extent() for ax in fig.axes}
+    for ax, box in boxes.items():
+        title = next((t for t in ax.findobj(mpl.text.Text) if t.get_text() and t.get_text() == ax.get_title("left")), None)
+        if title is None:
+            continue
+        beside = [b.x0 for b in boxes.values() if b.x0 > box.x1 and b.y0 < box.y1 and b.y1 > box.y0]
+        room, wide = min([fig.bbox.width, *beside]) - box.x0, title.get_window_extent().width
+        if wide > room:
+            lines = textwrap.wrap(title.get_text(), int(len(title.get_text()) * room / wide))
+            if all(line.count("$") % 2 == 0 for line in lines):  # no formula is broken
+                title.set_text("\n".join(lines))
 
 
 def _smallest(fig: Figure) -> tuple[str, Any]:

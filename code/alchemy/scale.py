@@ -11,6 +11,7 @@ from alchemy.words import SCALES, ScaleError
 from alchemy.words import scale as current
 from alchemy.words import seed as seed
 
+
 @dataclass(frozen=True)
 class Config:
     """The values of one scale, read as attributes: `cfg.steps`. Shows all three scales side by side."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from html import escape
-from pathlib import Path
 
 from alchemy import evidence
 from sphinx.application import Sphinx

@@ -150,6 +150,19 @@ def test_no_letter_is_too_small_for_a_phone(published):
     assert {"small", "a", "0.0"} <= {t.get_text() for t in drawn} and min(t.get_fontsize() for t in drawn) >= 9
 
 
+def test_a_title_too_long_for_its_panel_goes_on_in_the_next_line(published):
+    fig, (left, right) = figures.new(1, 2)
+    left.set_title("Do small networks obey the theory of very wide ones?")
+    right.set_title("Short")
+    figures.show(fig, alt=ALT)
+    assert left.get_title("left").split("\n")[0].startswith("Do small networks") and "\n" in left.get_title("left")
+    assert left.get_title("left").replace("\n", " ") == "Do small networks obey the theory of very wide ones?"
+    assert right.get_title("left") == "Short"
+    fig.draw_without_rendering()
+    (title,) = [t for t in left.findobj(plt.Text) if t.get_text() == left.get_title("left")]
+    assert title.get_window_extent().x1 < right.get_window_extent().x0
+
+
 def test_what_is_behind_a_figure_is_the_pages(published):
     """Nothing is painted where nothing is drawn, in either format."""
     fig, ax = figures.new()

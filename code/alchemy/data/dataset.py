@@ -105,7 +105,8 @@ class Dataset:
         return replace(kept, x_test=self.x_test[chosen], y_test=self.y_test[chosen])
 
 
-def shrink(images: Float[np.ndarray | Array, "n side side"], crop: Count, pool: Count) -> Float[np.ndarray | Array, "n small small"]:
+def shrink(images: Float[np.ndarray | Array, "n side side"], crop: Count, pool: Count
+           ) -> Float[np.ndarray | Array, "n small small"]:
     """The middle crop x crop pixels of square images, averaged over pool x pool blocks: small = crop / pool.
 
     images: NumPy or JAX, shape (n, side, side); the result is of the same kind. Raises DataError unless the crop leaves

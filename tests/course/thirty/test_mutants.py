@@ -42,7 +42,7 @@ def test_the_stored_measurement_is_that_of_the_item_as_it_is(slug: str, item: It
     """The first students once more: they lie within what all of them showed. `python -m course.spread NN` measures anew."""
     stored, found = spread.load(COURSE, slug)["items"][item.id], spread.measure(COURSE, slug, item, students=2)
     assert found.failed == ()
-    assert found.solutions == stored["solutions"] and found.inputs * stored["students"] == 2 * stored["inputs"]
+    assert found.solutions == stored["solutions"] and found.inputs < stored["inputs"]  # how many, some items draw
     # What is far inside differs by rounding alone, which other machines do otherwise.
     assert found.differ <= max(2 * stored["differ"], 1e-12), "right solutions lie farther apart than was measured"
     assert found.inside >= min(stored["inside"] / 2, 1e3), "the tolerance is tighter than the one that was measured"
