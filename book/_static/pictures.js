@@ -64,9 +64,12 @@
     if (held) pane.scrollTo(held[0] - event.clientX, held[1] - event.clientY);
   });
   pane.addEventListener("pointerup", () => { held = null; });
-  pane.addEventListener("keydown", (event) => {
+  dialog.addEventListener("keydown", (event) => {
     if (event.key === "+" || event.key === "=") grow(1);
     if (event.key === "-") grow(-1);
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    dialog.close();
   });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   for (const link of document.querySelectorAll("a.alchemy-large")) {

@@ -122,8 +122,10 @@ def scoreboard(found: Iterable[Entry]) -> str:
         f'<tr{data}><th scope="row">{escape(name)}</th>' + "".join(f"<td>{count[w]}</td>" for w in words)
         + f"<td>{sum(count.values())}</td></tr>" for name, data, count in lines
     )
-    return (f'<table class="alchemy-summary ledger-score"><caption>Scoreboard, by side and by evidence</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    said = "Scoreboard, by side and by evidence"
+    return (f'<div class="alchemy-scroll" tabindex="0" role="region" aria-label="{said}">'
+            f'<table class="alchemy-summary ledger-score"><caption>{said}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
 
 
 def downloads(prefix: str) -> str:
