@@ -78,9 +78,7 @@ def make_templates(folder: Path) -> dict[str, np.ndarray]:
     heights = {
         node.targets[0].id: ast.literal_eval(node.value.args[0])
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and re.fullmatch(r"d\d", node.targets[0].id)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and re.fullmatch(r"d\d", node.targets[0].id)
     }
     templates = np.array([heights[f"d{digit}"] for digit in range(10)], dtype=np.float64)
     templates = (templates - templates.mean(1, keepdims=True)) / templates.std(1, keepdims=True)
@@ -99,10 +97,7 @@ def main() -> None:
     for name, arrays in parts.items():
         path = TARGET / f"{name}.npz"
         np.savez_compressed(path, **arrays)
-        print(
-            f'"{path.name}": "{hashlib.sha256(path.read_bytes()).hexdigest()}",  '
-            f"# {path.stat().st_size} bytes"
-        )
+        print(f'"{path.name}": "{hashlib.sha256(path.read_bytes()).hexdigest()}",  # {path.stat().st_size} bytes')
 
 
 if __name__ == "__main__":

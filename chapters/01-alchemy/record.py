@@ -16,12 +16,19 @@ def record(results: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """The verdicts with their values, to five significant digits. Raises ProjectError for one that no run found."""
     found = {
         row["claim"]["id"]: {
-            "id": row["claim"]["id"], "chapter": run["slug"], "device": run["device"],
-            "says": row["claim"]["says"], "measure": row["claim"]["measure"], "holds": row["claim"]["holds"],
-            "word": row["verdict"]["word"], "seeds": len(row["verdict"]["values"]),
+            "id": row["claim"]["id"],
+            "chapter": run["slug"],
+            "device": run["device"],
+            "says": row["claim"]["says"],
+            "measure": row["claim"]["measure"],
+            "holds": row["claim"]["holds"],
+            "word": row["verdict"]["word"],
+            "seeds": len(row["verdict"]["values"]),
             "values": [float(f"{value:.5g}") for value in row["verdict"]["values"][:MOST]],
         }
-        for run in results().values() for row in run["claims"] if row["claim"]["id"] in VERDICTS
+        for run in results().values()
+        for row in run["claims"]
+        if row["claim"]["id"] in VERDICTS
     }
     if missing := set(VERDICTS) - set(found):
         raise project.ProjectError(f"no run has judged {', '.join(sorted(missing))}; run chapters 01 and 04 first.")

@@ -75,8 +75,17 @@ def phi(z: jax.Array, kind: Any) -> jax.Array:
     return jnp.where(kind == RELU, jnp.maximum(z, 0), jnp.where(kind == SIGMOID, (1 + t) / 2, t))
 
 
-def layer(z: jax.Array, h: jax.Array, weight: jax.Array, gain: jax.Array, bias: jax.Array, birth: jax.Array,
-          jolt: jax.Array, arm: Arm, average: Average) -> tuple[jax.Array, jax.Array, jax.Array]:
+def layer(
+    z: jax.Array,
+    h: jax.Array,
+    weight: jax.Array,
+    gain: jax.Array,
+    bias: jax.Array,
+    birth: jax.Array,
+    jolt: jax.Array,
+    arm: Arm,
+    average: Average,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Preactivations z and outputs h of the layer before -> the next preactivations, this layer's outputs, z's moments.
 
     birth: (2, W), mean and variance at the start. jolt: (2, W), factor and shift of the noise. average: over the batch.
@@ -137,12 +146,15 @@ class Lab:
         return Params(
             first=first.reshape(inputs, W) * jnp.sqrt(factor / inputs),
             hidden=hidden.reshape(L - 1, W, W) * jnp.sqrt(factor / W),
-            gain=jnp.ones((L, W)).at[1:].set(1 - arm.skip), bias=jnp.zeros((L, W)),
-            out=out.reshape(W, 10) / jnp.sqrt(W), offset=jnp.zeros(10),
+            gain=jnp.ones((L, W)).at[1:].set(1 - arm.skip),
+            bias=jnp.zeros((L, W)),
+            out=out.reshape(W, 10) / jnp.sqrt(W),
+            offset=jnp.zeros(10),
         )
 
-    def forward(self, params: Params, x: jax.Array, arm: Arm, birth: jax.Array, jolt: jax.Array, average: Average
-                ) -> tuple[jax.Array, jax.Array]:
+    def forward(
+        self, params: Params, x: jax.Array, arm: Arm, birth: jax.Array, jolt: jax.Array, average: Average
+    ) -> tuple[jax.Array, jax.Array]:
         """Logits, and the moments (L, 2, W) of each layer's preactivations under `average`."""
         weights = jnp.concatenate([params.hidden, jnp.pad(params.out, ((0, 0), (0, self.width - 10)))[None]])
 
@@ -154,8 +166,16 @@ class Lab:
         (z, _), moments = jax.lax.scan(deeper, (z, jnp.zeros_like(z)), (weights, params.gain, params.bias, birth, jolt))
         return z[:, :10] + params.offset, moments
 
-    def loss(self, params: Params, birth: jax.Array, arm: Arm, jolt: jax.Array, x: jax.Array, labels: jax.Array,
-             average: Average | None = None) -> jax.Array:
+    def loss(
+        self,
+        params: Params,
+        birth: jax.Array,
+        arm: Arm,
+        jolt: jax.Array,
+        x: jax.Array,
+        labels: jax.Array,
+        average: Average | None = None,
+    ) -> jax.Array:
         """Cross-entropy in training mode, in nats; the layers average over all rows unless told otherwise."""
         return cross_entropy(self.forward(params, x, arm, birth, jolt, average or over(len(x)))[0], labels)
 
@@ -163,8 +183,8 @@ class Lab:
         """What a step draws: images, labels, and noise (L, 2, W): factors exp(u), shifts u', uniform on +-noise."""
         L, W = self.depth, self.width
         u = jax.random.uniform(key, (self.batch + 2 * L * W,))
-        rows = (u[:self.batch] * TRAIN).astype(int)
-        noise = arm.noise * (2 * u[self.batch:].reshape(L, 2, W) - 1)
+        rows = (u[: self.batch] * TRAIN).astype(int)
+        noise = arm.noise * (2 * u[self.batch :].reshape(L, 2, W) - 1)
         return self.images(arm, rows), self.digits.y[rows], noise.at[:, 0].set(jnp.exp(noise[:, 0]))
 
     def init(self, key: jax.Array, arm: Arm) -> dict[str, Any]:
@@ -203,6 +223,7 @@ class Lab:
 
     def product(self, params: Params, birth: jax.Array, arm: Arm, g: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         """The Hessian in the weights of all hidden layers, on 128 training images, times a direction g of that shape."""
+
         def slope(w: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             return jax.grad(lambda w: self.hidden_loss(w, params, birth, arm))(w)
 

@@ -111,12 +111,12 @@ def plain(moments: Any, t: Any) -> None:
 def adam_preconditioner(moments: Any, t: Any) -> Any:
     """P of Cohen et al. (2022): Adam divides by it; 1 before the first step, when Adam has none."""
     late = jnp.maximum(t, 1)
-    return jax.tree.map(
-        lambda v: jnp.where(t > 0, (1 - B1**late) * (jnp.sqrt(v / (1 - B2**late)) + EPS), 1.0), moments[0].nu)
+    return jax.tree.map(lambda v: jnp.where(t > 0, (1 - B1**late) * (jnp.sqrt(v / (1 - B2**late)) + EPS), 1.0), moments[0].nu)
 
 
 def measure(loss: Callable, params: Any, vector: Any, scale: Any, t: Any) -> tuple[jax.Array, Any]:
     """Sharpness and its direction by four warm-started Lanczos products; at t = 0 five rounds of them, from random."""
+
     def again(_: Any, found: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
         return curvature.sharpness(loss, params, found[1], matvecs=4, scale=scale)
 
@@ -126,6 +126,7 @@ def measure(loss: Callable, params: Any, vector: Any, scale: Any, t: Any) -> tup
 @cache
 def _trainer(pool: Digits, apply: Callable, optimizer: Callable, preconditioner: Callable, stretches: int) -> Callable:
     """One arm over all seeds, compiled once for all arms that differ only in numbers. An update is EVERY steps."""
+
     def init(key: jax.Array, own: tuple[Start, Arm]) -> tuple[Any, ...]:
         start, arm = own
         return start.params, optimizer(1.0, arm).init(start.params), start.direction, jnp.zeros((), int)
@@ -157,8 +158,16 @@ def _trainer(pool: Digits, apply: Callable, optimizer: Callable, preconditioner:
     return training.trainer(init, update, every=stretches)
 
 
-def train(pool: Digits, apply: Callable, start: Start, arms: Sequence[Arm], *, steps: int, optimizer: Callable = sgd,
-          preconditioner: Callable = plain) -> dict[str, np.ndarray]:
+def train(
+    pool: Digits,
+    apply: Callable,
+    start: Start,
+    arms: Sequence[Arm],
+    *,
+    steps: int,
+    optimizer: Callable = sgd,
+    preconditioner: Callable = plain,
+) -> dict[str, np.ndarray]:
     """Train every arm from every seed's start.
 
     optimizer: (eta, arm) -> Optax's. preconditioner: (moments, step) -> a tree like the weights, or None.

@@ -29,8 +29,16 @@ def record(results: Callable[[], Any]) -> dict[str, Any]:
     for eta, s, loss, gone in zip(ETAS, out["sharpness"], out["loss"], bench.exploded(out), strict=True):
         none = np.full((3, s.shape[1]), np.nan)
         low, median, high = none if gone.all() else np.percentile(s[~gone], [2.5, 50, 97.5], axis=0)
-        arms.append({"eta": eta, "lost": int(gone.sum()), "low": digits(low), "median": digits(median), "high": digits(high),
-                     "loss": digits(loss[0][::2], 3)})
+        arms.append(
+            {
+                "eta": eta,
+                "lost": int(gone.sum()),
+                "low": digits(low),
+                "median": digits(median),
+                "high": digits(high),
+                "loss": digits(loss[0][::2], 3),
+            }
+        )
     return SETTINGS | {"every": bench.EVERY, "arms": arms}
 
 

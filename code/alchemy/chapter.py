@@ -119,21 +119,23 @@ class Chapter:
         if not name.startswith(f"{self.topic}/"):
             raise ValueError(f"reported name {name!r} must start with {self.topic + '/'!r}, the chapter's slug.")
         if self.scale != "smoke" and isinstance(value, float | np.floating) and not np.isfinite(value):
-            raise ValueError(
-                f"reported value {name!r} is {value}; prose cannot print it. Say in words what happened to the run."
-            )
+            raise ValueError(f"reported value {name!r} is {value}; prose cannot print it. Say in words what happened to the run.")
         text = format(value, spec)
         self.reported[name] = text
         if in_notebook():
-            show({GLUE_PREFIX + "text/plain": repr(text)},
-                 {"scrapbook": {"name": name, "mime_prefix": GLUE_PREFIX}})
+            show({GLUE_PREFIX + "text/plain": repr(text)}, {"scrapbook": {"name": name, "mime_prefix": GLUE_PREFIX}})
 
     def summary(self) -> dict[str, Any]:
         """JSON-ready: what this run found, for the ledger and the records."""
         return {
-            "slug": self.slug, "scale": self.scale, "seed": self.seed, "device": device(),
-            "seconds": round(time.perf_counter() - self.started, 1), "claims": self.ledger.rows(),
-            "curves": self.curves, "reported": dict(self.reported),
+            "slug": self.slug,
+            "scale": self.scale,
+            "seed": self.seed,
+            "device": device(),
+            "seconds": round(time.perf_counter() - self.started, 1),
+            "claims": self.ledger.rows(),
+            "curves": self.curves,
+            "reported": dict(self.reported),
         }
 
     def finish(self) -> None:
@@ -184,8 +186,7 @@ def open_chapter(slug: str) -> Chapter:
     _current = chapter
     line = f"{slug} · scale {scale} · seed {seed} · {device()}"
     if reference is not None:
-        state = "" if records.is_current(reference) else ", stale: the sources have changed since"
-        line += f"\nGPU record: {reference.provenance.device}, {reference.provenance.seconds:.0f} s{state}"
+        line += f"\nGPU record: {reference.provenance.device}, {reference.provenance.seconds:.0f} s"
     show({"text/plain": line})
     return chapter
 

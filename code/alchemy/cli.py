@@ -46,14 +46,19 @@ def _named(names: list[str] | None, known: dict[str, runs.Run]) -> list[runs.Run
 def _leave(outcome: runs.Outcome) -> None:
     """End with what failed, if anything did."""
     if outcome.failed:
-        typer.secho(f"failed: {', '.join(outcome.failed)}. Finished pages are kept; run the same command again.",
-                    fg="red", err=True)
+        typer.secho(
+            f"failed: {', '.join(outcome.failed)}. Finished pages are kept; run the same command again.", fg="red", err=True
+        )
         raise typer.Exit(1)
 
 
 @app.command()
 def run(
-    chapters: ChapterNames = None, scale: Scale = None, seed: Seed = None, jobs: Jobs = None, budget: Budget = None,
+    chapters: ChapterNames = None,
+    scale: Scale = None,
+    seed: Seed = None,
+    jobs: Jobs = None,
+    budget: Budget = None,
     force: Force = False,
 ) -> None:
     """Run pages side by side, each in a process of its own, and keep what they found in runs/.
@@ -80,22 +85,36 @@ def _recorded(slug: str) -> bool:
     except records.RecordError as error:
         typer.echo(f"{error} Running the chapter again.")
         return False
-    return record is not None and records.is_current(record)
+    return record is not None and not evidence.reasons_stale(record)
 
 
 def _keep_record(run: runs.Run) -> None:
     found, cost, parts = run.result["summary"], run.result["cost"], run.fingerprint.parts
-    records.save(records.Record(
-        slug=run.slug, claims=found["claims"], curves=found["curves"], reported=found["reported"],
-        provenance=records.Provenance(
-            device=found["device"], time=datetime.now(UTC), seconds=cost["seconds"], scale=found["scale"], seed=found["seed"],
-            code=parts["code"], versions=parts["versions"], settings=parts["settings"]),
-    ), project.evidence(run.slug, "gpu.json"))
+    records.save(
+        records.Record(
+            slug=run.slug,
+            claims=found["claims"],
+            curves=found["curves"],
+            reported=found["reported"],
+            provenance=records.Provenance(
+                device=found["device"],
+                time=datetime.now(UTC),
+                seconds=cost["seconds"],
+                scale=found["scale"],
+                seed=found["seed"],
+                code=parts["code"],
+                versions=parts["versions"],
+                settings=parts["settings"],
+            ),
+        ),
+        project.evidence(run.slug, "gpu.json"),
+    )
 
 
 @app.command()
 def replicate(
-    chapters: ChapterNames = None, jobs: Jobs = None,
+    chapters: ChapterNames = None,
+    jobs: Jobs = None,
     seeds: Annotated[str, typer.Option(help="Other seeds than 0, such as 1,2,3.")] = ",".join(map(str, evidence.SEEDS)),
 ) -> None:
     """Run chapters at laptop scale on other seeds and keep the words of their verdicts in evidence/others.json.
@@ -107,8 +126,9 @@ def replicate(
     except ValueError:
         raise typer.BadParameter(f"seeds is {seeds!r}; expected whole numbers with commas between, such as 1,2,3.") from None
     plans = {seed: _named(chapters, runs.plan(evidence.SCALE, seed)) for seed in wanted}
-    todo = [r for seed, plan in plans.items() for r in plan
-            if project.SLUG.fullmatch(r.slug) and evidence.missing(r.slug, [seed])]
+    todo = [
+        r for seed, plan in plans.items() for r in plan if project.SLUG.fullmatch(r.slug) and evidence.missing(r.slug, [seed])
+    ]
     _leave(runs.execute(todo, jobs=jobs, finished=lambda r: evidence.keep(r.slug, r.seed, r.result["summary"]["claims"])))
 
 
@@ -125,7 +145,7 @@ def records_check(strict: Annotated[bool, typer.Option(help="A stale record is a
             continue
         if record is None:
             typer.echo(f"none yet   {slug}: write it with `alchemy reference {slug}` on a GPU")
-        elif reasons := records.reasons_stale(record):
+        elif reasons := evidence.reasons_stale(record):
             stale.append(slug)
             typer.echo(f"stale      {slug}: {'; '.join(reasons)}")
         else:
@@ -136,7 +156,8 @@ def records_check(strict: Annotated[bool, typer.Option(help="A stale record is a
 
 @app.command()
 def ledger(
-    scale: Scale = None, seed: Seed = None,
+    scale: Scale = None,
+    seed: Seed = None,
     check: Annotated[bool, typer.Option(help="Fail if a verdict differs from the expected words.")] = False,
     update: Annotated[bool, typer.Option(help="Make the words of these runs the expected ones, chapter by chapter.")] = False,
     drop: Annotated[bool, typer.Option(help="With --update: let claims go that the runs no longer judge.")] = False,
@@ -146,8 +167,11 @@ def ledger(
     found = runs.results(scale, seed)
     rows = [row for chapter_found in found.values() for row in chapter_found["claims"]]
     if not rows:
-        typer.secho(f"no verdicts at scale {scale}, seed {seed}, on this machine; run `make book` or `alchemy run` first.",
-                    fg="red", err=True)
+        typer.secho(
+            f"no verdicts at scale {scale}, seed {seed}, on this machine; run `make book` or `alchemy run` first.",
+            fg="red",
+            err=True,
+        )
         raise typer.Exit(1)
     for row in rows:
         claim, verdict = row["claim"], row["verdict"]

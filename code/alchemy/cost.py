@@ -81,8 +81,12 @@ def measured() -> dict[str, float]:
     seconds, compiling = time.perf_counter() - _meter.started, _meter.compiling
     # Linux counts kilobytes, macOS bytes.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    return {"seconds": round(seconds, 2), "compile_seconds": round(min(compiling, seconds), 2), "peak_mb": round(peak),
-            "yardstick": round(yardstick(), 5)}
+    return {
+        "seconds": round(seconds, 2),
+        "compile_seconds": round(min(compiling, seconds), 2),
+        "peak_mb": round(peak),
+        "yardstick": round(yardstick(), 5),
+    }
 
 
 def publish() -> None:

@@ -65,8 +65,14 @@ def random_like(key: Array, params: PyTree) -> PyTree:
 
 
 def top_eigenpairs(
-    loss: Loss, params: PyTree, *, k: int = 1, matvecs: int = 40, key: Array | None = None,
-    scale: PyTree | None = None, float64: bool = False,
+    loss: Loss,
+    params: PyTree,
+    *,
+    k: int = 1,
+    matvecs: int = 40,
+    key: Array | None = None,
+    scale: PyTree | None = None,
+    float64: bool = False,
 ) -> Eigenpairs:
     """The k largest eigenvalues (not moduli) of the Hessian, by Lanczos with full reorthogonalization.
 
@@ -144,12 +150,14 @@ def dense_hessian(loss: Loss, params: PyTree, *, float64: bool = True) -> Float[
         return np.asarray(jax.hessian(lambda w: loss(unravel(w)))(flat))
 
 
-def _operator(loss: Loss, params: PyTree, vector: PyTree, scale: PyTree | None
-              ) -> tuple[Callable[[Array], Array], Array, Callable[[Array], PyTree]]:
+def _operator(
+    loss: Loss, params: PyTree, vector: PyTree, scale: PyTree | None
+) -> tuple[Callable[[Array], Array], Array, Callable[[Array], PyTree]]:
     """Flat matvec of the (preconditioned) Hessian, flat unit start vector, and the way back to the pytree."""
     start, unravel = ravel_pytree(vector)
     start = start / jnp.linalg.norm(start)
     if scale is None:
+
         def root(v: Array) -> Array:
             return v
     else:

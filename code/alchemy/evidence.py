@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from alchemy import claims, fingerprint, project
+from alchemy import claims, fingerprint, project, records
 
 SCALE, SEED = "laptop", 0  # what the expected words speak of
 SEEDS = (1, 2, 3, 4, 5)
@@ -64,8 +64,8 @@ def all_words() -> dict[str, str]:
 def accept(slug: str, rows: Iterable[Mapping[str, Any]], seconds: float = 0.0, *, drop: bool = False) -> list[str]:
     """Make a run's words the expected ones of its chapter; the lines that say what changed.
 
-    rows: of the run's summary. seconds: what the run took. Raises EvidenceError, and writes nothing, where a claim would disappear and `drop` was
-    not asked for.
+    rows: of the run's summary. seconds: what the run took. Raises EvidenceError, and writes nothing, where a claim would
+    disappear and `drop` was not asked for.
     """
     new, known = claims.words(rows), words(slug)
     old = {} if known is None else known.words
@@ -75,11 +75,15 @@ def accept(slug: str, rows: Iterable[Mapping[str, Any]], seconds: float = 0.0, *
             "unseen: run the chapter whole, or accept the loss with --drop."
         )
     page = project.page(slug)
-    made = Words(code=fingerprint.code_of(page), versions=fingerprint.versions(), seconds=seconds,
-                 words=dict(sorted(new.items())))
+    made = Words(
+        code=fingerprint.code_of(page), versions=fingerprint.versions(), seconds=seconds, words=dict(sorted(new.items()))
+    )
     _write(project.evidence(slug, "words.json"), made)
-    return [f"{name}: {old.get(name, 'nothing')} -> {new.get(name, 'nothing')}"
-            for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    return [
+        f"{name}: {old.get(name, 'nothing')} -> {new.get(name, 'nothing')}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
 
 
 def differences(slug: str, rows: Iterable[Mapping[str, Any]]) -> list[claims.Difference]:
@@ -127,6 +131,16 @@ def elsewhere() -> tuple[dict[str, dict[int, str]], list[str]]:
             for name, word in row.items():
                 found.setdefault(name, {})[seed] = word
     return found, old
+
+
+def reasons_stale(record: records.Record) -> list[str]:
+    """Why a GPU record no longer describes the sources; empty if it does."""
+    page = project.page(record.slug)
+    if not page.is_file():
+        return [f"there is no chapter {record.slug} any more"]
+    if record.provenance.code != fingerprint.code_of(page):
+        return ["the code that the chapter reaches has changed since"]
+    return []
 
 
 def reversed_by(word: str, elsewhere: Mapping[int, str]) -> list[int]:

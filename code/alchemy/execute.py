@@ -81,8 +81,11 @@ def run_kernel(path: Path, folder: Path) -> dict[str, Any]:
         """Knows one kernel: this Python."""
 
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                              display_name="Python 3", language="python")
+            return KernelSpec(
+                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                display_name="Python 3",
+                language="python",
+            )
 
     page = jupytext.read(path, fmt="md:myst")
     whole = nbformat.from_dict(page)
@@ -98,8 +101,12 @@ def run_kernel(path: Path, folder: Path) -> dict[str, Any]:
             _say(number, total, begun)
 
     client = NotebookClient(
-        whole, km=AsyncKernelManager(kernel_spec_manager=OwnKernel()), timeout=CELL_SECONDS, on_cell_start=started,
-        resources={"metadata": {"path": str(path.parent)}}, record_timing=False,
+        whole,
+        km=AsyncKernelManager(kernel_spec_manager=OwnKernel()),
+        timeout=CELL_SECONDS,
+        on_cell_start=started,
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
     )
     client.owns_km = True  # so that it ends the kernel, whatever happens
     library = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH"))))

@@ -26,8 +26,14 @@ from alchemy.chapter import in_notebook
 from alchemy.chapter import show as show_bundle
 
 COLORS = SimpleNamespace(
-    theory="#0072B2", experiment="#D55E00", rigor="#0072B2", practice="#D55E00",
-    control="#5C5C5C", region="#009E73", reference="#7B4B94", neither="#5C5C5C",
+    theory="#0072B2",
+    experiment="#D55E00",
+    rigor="#0072B2",
+    practice="#D55E00",
+    control="#5C5C5C",
+    region="#009E73",
+    reference="#7B4B94",
+    neither="#5C5C5C",
 )
 # For several experiment arms in one figure, in this order; always with MARKERS or LINES beside.
 CYCLE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8A6D00", "#56B4E9", "#5C5C5C")
@@ -38,12 +44,26 @@ MOST_NUMBERS = 80  # cells of a heat map that still have room for a number each
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 STYLE = {
-    "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
-    "figure.dpi": 110, "figure.constrained_layout.use": True,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
-    "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 10,
-    "font.size": 10, "legend.frameon": False, "legend.fontsize": 9, "lines.linewidth": 1.8,
-    "axes.prop_cycle": mpl.cycler(color=CYCLE), "svg.fonttype": "path", "svg.hashsalt": "alchemy",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "font.size": 10,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
+    "axes.prop_cycle": mpl.cycler(color=CYCLE),
+    "svg.fonttype": "path",
+    "svg.hashsalt": "alchemy",
 }
 
 
@@ -53,8 +73,9 @@ def _pin() -> None:
     mpl.rcParams.update(STYLE)
 
 
-def new(rows: int = 1, columns: int = 1, *, width: SupportsFloat = WIDTH, height: SupportsFloat = 3.6, **options: Any
-        ) -> tuple[Figure, Any]:
+def new(
+    rows: int = 1, columns: int = 1, *, width: SupportsFloat = WIDTH, height: SupportsFloat = 3.6, **options: Any
+) -> tuple[Figure, Any]:
     """A figure in the house style with `rows` x `columns` axes; width (at most WIDTH) and height in inches, of the whole.
 
     More than two columns would be too small on a phone: the panels are laid out two by two in reading order, and the
@@ -82,9 +103,18 @@ Curve = Num[np.ndarray | Array, " curve"]
 Samples = Num[np.ndarray | Array, "seeds points"]
 
 
-def band(ax: Axes, x: Points, samples: Samples, *,
-         label: str, color: str = COLORS.experiment, marker: str = MARKERS.experiment, line: str = "-",
-         low: SupportsFloat = 2.5, high: SupportsFloat = 97.5) -> None:
+def band(
+    ax: Axes,
+    x: Points,
+    samples: Samples,
+    *,
+    label: str,
+    color: str = COLORS.experiment,
+    marker: str = MARKERS.experiment,
+    line: str = "-",
+    low: SupportsFloat = 2.5,
+    high: SupportsFloat = 97.5,
+) -> None:
     """Median over seeds with the band from the `low`-th to the `high`-th percentile of the seeds.
 
     Seeds with non-finite values are left out point by point; say in the caption how many diverged.
@@ -95,13 +125,20 @@ def band(ax: Axes, x: Points, samples: Samples, *,
     bottom, middle, top = np.full((3, samples.shape[1]), np.nan)
     bottom[some], middle[some], top[some] = np.nanpercentile(samples[:, some], [low, 50, high], axis=0)
     ax.fill_between(x, bottom, top, color=color, alpha=0.18, linewidth=0)
-    ax.plot(x, middle, color=color, marker=marker, markersize=4, linestyle=line, label=label,
-            markevery=max(1, len(x) // 24))
+    ax.plot(x, middle, color=color, marker=marker, markersize=4, linestyle=line, label=label, markevery=max(1, len(x) // 24))
 
 
-def theory_vs_experiment(ax: Axes, x_theory: Curve, y_theory: Curve, x: Points, samples: Samples, *,
-                         region: tuple[Any, Any] | None = None, theory: str = "theory",
-                         experiment: str = "experiment (median, 95 % of seeds)") -> None:
+def theory_vs_experiment(
+    ax: Axes,
+    x_theory: Curve,
+    y_theory: Curve,
+    x: Points,
+    samples: Samples,
+    *,
+    region: tuple[Any, Any] | None = None,
+    theory: str = "theory",
+    experiment: str = "experiment (median, 95 % of seeds)",
+) -> None:
     """The house figure: the theory's line, the experiment's points and band, the registered region."""
     if region is not None:
         ax.axhspan(*region, color=COLORS.region, alpha=0.12, label="registered region")
@@ -109,8 +146,17 @@ def theory_vs_experiment(ax: Axes, x_theory: Curve, y_theory: Curve, x: Points, 
     band(ax, x, samples, label=experiment)
 
 
-def heatmap(ax: Axes, columns: ArrayLike, rows: ArrayLike, values: ArrayLike, *, label: str,
-            low: SupportsFloat | None = None, high: SupportsFloat | None = None, spec: str = ".2f") -> None:
+def heatmap(
+    ax: Axes,
+    columns: ArrayLike,
+    rows: ArrayLike,
+    values: ArrayLike,
+    *,
+    label: str,
+    low: SupportsFloat | None = None,
+    high: SupportsFloat | None = None,
+    spec: str = ".2f",
+) -> None:
     """The heat map of the book: perceptually uniform and readable in grey, with its scale and, where there is room, numbers.
 
     columns, rows: what the cells stand for along x and y, shapes (columns,) and (rows,); values: (rows, columns). Cells
@@ -119,22 +165,31 @@ def heatmap(ax: Axes, columns: ArrayLike, rows: ArrayLike, values: ArrayLike, *,
     """
     values = np.asarray(values, np.float64)
     if values.shape != (len(np.asarray(rows)), len(np.asarray(columns))):
-        raise ValueError(f"values have shape {values.shape}; expected (rows, columns) = ({len(np.asarray(rows))}, "
-                         f"{len(np.asarray(columns))}).")
+        raise ValueError(
+            f"values have shape {values.shape}; expected (rows, columns) = ({len(np.asarray(rows))}, {len(np.asarray(columns))})."
+        )
     seen = np.isfinite(values)
     ax.set_facecolor("#E6E6E6")
     image = ax.imshow(np.where(seen, values, np.nan), origin="lower", aspect="auto", cmap="cividis", vmin=low, vmax=high)
     for row, column in np.argwhere(~seen):
-        ax.add_patch(mpl.patches.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", linewidth=0,
-                                           edgecolor=COLORS.control))
+        ax.add_patch(
+            mpl.patches.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", linewidth=0, edgecolor=COLORS.control)
+        )
     ax.set_xticks(range(values.shape[1]), [format(c, "g") for c in np.asarray(columns)])
     ax.set_yticks(range(values.shape[0]), [format(r, "g") for r in np.asarray(rows)])
     ax.grid(False)
     if values.size <= MOST_NUMBERS:
         for row, column in np.argwhere(seen):
             dark = image.norm(values[row, column]) < 0.45  # where white and black stand out alike
-            ax.text(column, row, format(values[row, column], spec), ha="center", va="center", fontsize=SMALLEST,
-                    color="white" if dark else "black")
+            ax.text(
+                column,
+                row,
+                format(values[row, column], spec),
+                ha="center",
+                va="center",
+                fontsize=SMALLEST,
+                color="white" if dark else "black",
+            )
     ax.figure.colorbar(image, ax=ax, label=label)
 
 
@@ -144,9 +199,7 @@ def show(fig: Figure, *, alt: str, caption: str = "") -> None:
     The smaller of SVG and PNG is published, and the figure is closed. Raises ValueError if `alt` says nothing.
     """
     if len(alt.split()) < 5:
-        raise ValueError(
-            f"alt text is {alt!r}; expected a sentence that tells what the figure shows, with the measured numbers."
-        )
+        raise ValueError(f"alt text is {alt!r}; expected a sentence that tells what the figure shows, with the measured numbers.")
     _fit_letters(fig)
     if in_notebook():
         kind, data = _smallest(fig)

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -30,6 +30,7 @@ LIBRARIES = Path(__file__).resolve().parents[1]  # the folder that holds the pac
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn", "diffrax", "optimistix", "matfree", "matplotlib")
 # Settings of JAX and XLA change numbers, except these, which say where things are kept and how errors are told.
 HARMLESS = re.compile(r"JAX_(COMPILATION_CACHE|PERSISTENT_CACHE|ENABLE_COMPILATION_CACHE|TRACEBACK|LOG|CAPTURED|DEBUG_LOG)\w*")
+ACCELERATORS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm60-plugin", "jax-rocm7-plugin", "libtpu", "jax-metal")
 DATA = ("alchemy", "data", "files")
 
 
@@ -134,7 +135,7 @@ def _imports(tree: ast.AST, module: str, package: bool, packages: tuple[str, ...
             base = node.module or ""
             if node.level:
                 parts = module.split(".")
-                base = ".".join([*parts[:len(parts) - node.level + package], *filter(None, [node.module])])
+                base = ".".join([*parts[: len(parts) - node.level + package], *filter(None, [node.module])])
             wanted = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
             continue
@@ -162,7 +163,7 @@ def _module(tree: ast.Module, module: str, package: bool, packages: tuple[str, .
     return _Module(_imports(tree, module, package, packages), {k: tuple(v) for k, v in definitions.items()}, _piece(rest))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _read(name: str, packages: tuple[str, ...], path: Path, changed: int) -> _Module:
     return _module(ast.parse(path.read_text(encoding="utf-8")), name, path.name == "__init__.py", packages)
 
@@ -230,7 +231,7 @@ def of_sources(sources: Iterable[str], folder: Path | None = None, packages: tup
     return digest(*parts)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _content(path: Path, changed: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -266,9 +267,21 @@ def versions() -> str:
 
 
 def settings() -> str:
-    """The platform, and the settings of JAX and XLA that this process's environment holds."""
-    stated = [f"{k}={v}" for k, v in sorted(os.environ.items()) if re.match("(JAX|XLA)_", k) and not HARMLESS.fullmatch(k)]
-    return " ".join([platform.system(), platform.machine(), *stated])
+    """The platform, and the settings of JAX and XLA that this process's environment holds.
+
+    Naming the CPU on a machine where JAX knows nothing else changes nothing.
+    """
+    stated = {k: v for k, v in os.environ.items() if re.match("(JAX|XLA)_", k) and not HARMLESS.fullmatch(k) and v}
+    if stated.get("JAX_PLATFORMS") == "cpu" and not any(_installed(name) for name in ACCELERATORS):
+        del stated["JAX_PLATFORMS"]
+    return " ".join([platform.system(), platform.machine(), *(f"{k}={v}" for k, v in sorted(stated.items()))])
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def code_of(page: Path) -> str:
@@ -276,13 +289,26 @@ def code_of(page: Path) -> str:
     beside = page.with_suffix("")
     sources = project.code_cells(page.read_text(encoding="utf-8"))
     bench = beside / "bench.py"
-    return of_sources([*sources, *([bench.read_text(encoding="utf-8")] if bench.is_file() else [])],
-                      beside if beside.is_dir() else None)
+    return of_sources(
+        [*sources, *([bench.read_text(encoding="utf-8")] if bench.is_file() else [])], beside if beside.is_dir() else None
+    )
 
 
 def of_page(page: Path, scale: str, seed: int, reads: Iterable[Path] = ()) -> Fingerprint:
     """What a page's run depends on. reads: further files that its cells read, such as its GPU record."""
-    files = [part for path in sorted(reads) if path.is_file()
-             for part in (path.parent.parent.name, path.name, _content(path, path.stat().st_mtime_ns))]
-    return Fingerprint({"code": code_of(page), "versions": versions(), "settings": settings(),
-                        "scale": scale, "seed": str(seed), "evidence": digest(*files)})
+    files = [
+        part
+        for path in sorted(reads)
+        if path.is_file()
+        for part in (path.parent.parent.name, path.name, _content(path, path.stat().st_mtime_ns))
+    ]
+    return Fingerprint(
+        {
+            "code": code_of(page),
+            "versions": versions(),
+            "settings": settings(),
+            "scale": scale,
+            "seed": str(seed),
+            "evidence": digest(*files),
+        }
+    )

@@ -35,8 +35,10 @@ def title(page: str) -> str:
     path = project.root() / f"{page}.md"
     found = HEADING.search(path.read_text(encoding="utf-8")) if path.is_file() else None
     if found is None:
-        raise ProjectError(f"a manifest names the page {page!r}, but {path} is no page with a title; expected the slug of a "
-                           "chapter, or a page such as 'book/method'.")
+        raise ProjectError(
+            f"a manifest names the page {page!r}, but {path} is no page with a title; expected the slug of a "
+            "chapter, or a page such as 'book/method'."
+        )
     return found[1]
 
 
@@ -56,8 +58,10 @@ def head(slug: str) -> str:
         there = not chapter or project.page(page).is_file()
         return f"[{title(page)}]({'' if chapter else '../'}{page}.md)" if there else title(page)
 
-    return (f"**The question.** {manifest.question}\n\n- *Minutes*: about {manifest.minutes} to read.\n"
-            f"- *Prerequisites*: {sentence(manifest, link)}\n")
+    return (
+        f"**The question.** {manifest.question}\n\n- *Minutes*: about {manifest.minutes} to read.\n"
+        f"- *Prerequisites*: {sentence(manifest, link)}\n"
+    )
 
 
 def with_head(source: str, slug: str) -> str:
@@ -66,7 +70,7 @@ def with_head(source: str, slug: str) -> str:
     found = HEADING.search(source)
     if found is None or found[1] != wanted:
         raise ProjectError(f"{slug}.md has the title {found and found[1]!r}, its manifest says {wanted!r}; make them agree.")
-    return f"{source[:found.end()]}\n\n{head(slug)}{source[found.end():]}"
+    return f"{source[: found.end()]}\n\n{head(slug)}{source[found.end() :]}"
 
 
 def contents(chapters: Iterable[Manifest]) -> str:
@@ -91,10 +95,14 @@ def regions() -> dict[str, dict[str, str]]:
     written, planned = [m for m in chapters if m.written], [m for m in chapters if not m.written]
     return {
         "_toc.yml": {"chapters": contents(chapters)},
-        "README.md": {"chapters": table(written, lambda m: f"[{m.slug[:2]} {m.title}](chapters/{m.slug}.md)")
-                      + f"\n{len(written)} chapters are written and {len(planned)} more are planned.\n"},
-        "book/intro.md": {"chapters": table(written, lambda m: f"{{doc}}`../chapters/{m.slug}`"),
-                          "planned": table(planned, heading)},
+        "README.md": {
+            "chapters": table(written, lambda m: f"[{m.slug[:2]} {m.title}](chapters/{m.slug}.md)")
+            + f"\n{len(written)} chapters are written and {len(planned)} more are planned.\n"
+        },
+        "book/intro.md": {
+            "chapters": table(written, lambda m: f"{{doc}}`../chapters/{m.slug}`"),
+            "planned": table(planned, heading),
+        },
     }
 
 
@@ -104,7 +112,7 @@ def filled(text: str, wanted: dict[str, str]) -> str:
         found = re.search(rf"(?ms)^[^\n]*\b{name}:begin\b[^\n]*\n(.*?)^[^\n]*\b{name}:end\b", text)
         if found is None:
             raise ProjectError(f"there is no line with {name}:begin before one with {name}:end.")
-        text = text[:found.start(1)] + content + "\n" + text[found.end(1):]
+        text = text[: found.start(1)] + content + "\n" + text[found.end(1) :]
     return text
 
 

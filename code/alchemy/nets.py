@@ -1,8 +1,8 @@
 """Flax NNX modules shared by chapters, and their functional form for `alchemy.training`.
 
-    init, apply = nets.functional(lambda rngs: nets.MLP((784, 64, 10), rngs=rngs))
-    params = init(key)                   # a pytree of arrays: vmap it over keys, give it to Optax
-    logits = apply(params, images)
+init, apply = nets.functional(lambda rngs: nets.MLP((784, 64, 10), rngs=rngs))
+params = init(key)                   # a pytree of arrays: vmap it over keys, give it to Optax
+logits = apply(params, images)
 """
 
 from __future__ import annotations
@@ -67,8 +67,16 @@ class MLP(nnx.Module):
     use_bias: biases or none.
     """
 
-    def __init__(self, widths: Sequence[int], *, activation: str | Activation = "relu", init: str = "he",
-                 gain: float | int = 1.0, use_bias: bool = True, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        widths: Sequence[int],
+        *,
+        activation: str | Activation = "relu",
+        init: str = "he",
+        gain: float | int = 1.0,
+        use_bias: bool = True,
+        rngs: nnx.Rngs,
+    ):
         if len(widths) < 2 or min(widths) < 1:
             raise NetError(f"widths is {tuple(widths)}; expected at least input and output, all positive.")
         self.widths = tuple(widths)
@@ -96,8 +104,17 @@ class Conv(nnx.Module):
     network has its own kernel, for which XLA's CPU convolution is slow and a matrix product is not.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, *, size: int, stride: int = 1, init: str = "he",
-                 gain: float | int = 1.0, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        size: int,
+        stride: int = 1,
+        init: str = "he",
+        gain: float | int = 1.0,
+        rngs: nnx.Rngs,
+    ):
         if size % 2 == 0 or min(size, stride, channels_in, channels_out) < 1:
             raise NetError(f"size is {size} and stride {stride}; expected an odd size and a positive stride.")
         self.size, self.stride = size, stride
@@ -113,8 +130,9 @@ class Conv(nnx.Module):
         edge = self.size // 2
         padded = jnp.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
         shifted = [
-            padded[:, i:i + height:self.stride, j:j + width:self.stride, :]
-            for i in range(self.size) for j in range(self.size)
+            padded[:, i : i + height : self.stride, j : j + width : self.stride, :]
+            for i in range(self.size)
+            for j in range(self.size)
         ]
         return self.linear(jnp.concatenate(shifted, axis=-1))
 
@@ -126,9 +144,20 @@ class ConvNet(nnx.Module):
     channels, sizes, strides: one entry a convolution. hidden: units of the layers between them and the outputs.
     """
 
-    def __init__(self, shape: Sequence[int], outputs: int, *, channels: Sequence[int] = (8, 16),
-                 sizes: Sequence[int] = (5, 3), strides: Sequence[int] = (2, 2), hidden: Sequence[int] = (64,),
-                 activation: str | Activation = "relu", init: str = "he", gain: float | int = 1.0, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        shape: Sequence[int],
+        outputs: int,
+        *,
+        channels: Sequence[int] = (8, 16),
+        sizes: Sequence[int] = (5, 3),
+        strides: Sequence[int] = (2, 2),
+        hidden: Sequence[int] = (64,),
+        activation: str | Activation = "relu",
+        init: str = "he",
+        gain: float | int = 1.0,
+        rngs: nnx.Rngs,
+    ):
         if not len(channels) == len(sizes) == len(strides) or len(shape) not in (2, 3):
             raise NetError(
                 f"channels, sizes and strides have {len(channels)}, {len(sizes)} and {len(strides)} entries and shape "
@@ -142,8 +171,7 @@ class ConvNet(nnx.Module):
             convolutions.append(Conv(features, out, size=size, stride=stride, init=init, gain=gain, rngs=rngs))
             height, width, features = -(-height // stride), -(-width // stride), out
         self.convolutions = nnx.List(convolutions)
-        self.head = MLP((height * width * features, *hidden, outputs), activation=activation, init=init, gain=gain,
-                        rngs=rngs)
+        self.head = MLP((height * width * features, *hidden, outputs), activation=activation, init=init, gain=gain, rngs=rngs)
 
     def __call__(self, x: Float[Array | np.ndarray, "batch ..."]) -> Float[Array, "batch outputs"]:
         """Logits for a batch of images, with or without a channel axis, or flattened."""

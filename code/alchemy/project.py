@@ -128,8 +128,9 @@ def manifest(slug: str) -> Manifest:
         raise ProjectError(f"{path} is not TOML: {error}.") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise ProjectError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']} "
-                           f"(got {str(first.get('input'))[:80]!r}).") from None
+        raise ProjectError(
+            f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']} (got {str(first.get('input'))[:80]!r})."
+        ) from None
 
 
 def manifests(*, course: bool = False) -> list[Manifest]:
@@ -172,7 +173,7 @@ def code_cells(source: str) -> list[str]:
             continue
         body = re.sub(r"\A---\n.*?^---\n", "", token.content, flags=re.DOTALL | re.MULTILINE)
         options = re.match(r"(?::[a-z-]+:[^\n]*\n)*", body)
-        cells.append(body[options.end():].strip("\n"))
+        cells.append(body[options.end() :].strip("\n"))
     return cells
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from alchemy import fingerprint, project, stats
+from alchemy import project, stats
 from alchemy.claims import interval_from
 from alchemy.words import Word
 
@@ -134,18 +134,3 @@ def save(record: Record, path: Path) -> Path:
     partial.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
     return path
-
-
-def reasons_stale(record: Record) -> list[str]:
-    """Why a record no longer describes the sources; empty if it does."""
-    page = project.page(record.slug)
-    if not page.is_file():
-        return [f"there is no chapter {record.slug} any more"]
-    if record.provenance.code != fingerprint.code_of(page):
-        return ["the code that the chapter reaches has changed since"]
-    return []
-
-
-def is_current(record: Record) -> bool:
-    """Whether the record was written by today's chapter and library."""
-    return not reasons_stale(record)

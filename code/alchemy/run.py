@@ -80,8 +80,11 @@ def _collected(run: Run) -> Iterator[Path]:
 
 def extra_pages() -> list[Path]:
     """Pages with cells that are no chapters."""
-    return [path for path in sorted((project.root() / "book").rglob("*.md"))
-            if re.match(r"---\njupytext:", path.read_text(encoding="utf-8"))]
+    return [
+        path
+        for path in sorted((project.root() / "book").rglob("*.md"))
+        if re.match(r"---\njupytext:", path.read_text(encoding="utf-8"))
+    ]
 
 
 def plan(scale: str, seed: int) -> dict[str, Run]:
@@ -136,8 +139,15 @@ class Outcome:
 
 
 def execute(
-    runs: Iterable[Run], *, jobs: int | None = None, force: bool = False, notebook: bool = False, budget: float | None = None,
-    shortest_first: bool = False, echo: Callable[[str], None] = print, finished: Callable[[Run], None] = lambda run: None,
+    runs: Iterable[Run],
+    *,
+    jobs: int | None = None,
+    force: bool = False,
+    notebook: bool = False,
+    budget: float | None = None,
+    shortest_first: bool = False,
+    echo: Callable[[str], None] = print,
+    finished: Callable[[Run], None] = lambda run: None,
 ) -> Outcome:
     """Run what is missing, `jobs` pages side by side.
 
@@ -223,8 +233,10 @@ def line(run: Run) -> str:
     spent, found = result["cost"], result["summary"] or {}
     computing = spent["seconds"] - spent["compile_seconds"]
     name = run.slug + (f" (seed {run.seed})" if run.seed else "")
-    return (f"  {name:36} {run.scale:7} {found.get('device', ''):10} compile {spent['compile_seconds']:5.1f} s  "
-            f"compute {computing:5.1f} s  {spent['peak_mb']:5.0f} MB  {cost.yardsticks(spent):6.0f} yardsticks")
+    return (
+        f"  {name:36} {run.scale:7} {found.get('device', ''):10} compile {spent['compile_seconds']:5.1f} s  "
+        f"compute {computing:5.1f} s  {spent['peak_mb']:5.0f} MB  {cost.yardsticks(spent):6.0f} yardsticks"
+    )
 
 
 def _one(run: Run, share: list[int], stop: threading.Event) -> str:
@@ -232,6 +244,7 @@ def _one(run: Run, share: list[int], stop: threading.Event) -> str:
     own = {"ALCHEMY_SCALE": run.scale, "ALCHEMY_SEED": str(run.seed), CORES: ",".join(map(str, share))}
     error = worker.work(run.page, run.folder, own, project.root() / "_build" / "jax", stop)
     if not error:
+        (run.folder / "fingerprint.json").write_text(json.dumps(dict(run.fingerprint.parts), indent=1), encoding="utf-8")
         _prune(run.folder)
     return error
 

@@ -47,7 +47,8 @@ class Config:
         head = "".join(f'<th scope="col">{s}{" (this run)" if s == self.scale else ""}</th>' for s in SCALES)
         body = "".join(
             f'<tr><th scope="row"><code>{name}</code></th>'
-            + "".join(cell(v, s) for v, s in zip(values, SCALES, strict=True)) + "</tr>"
+            + "".join(cell(v, s) for v, s in zip(values, SCALES, strict=True))
+            + "</tr>"
             for name, *values in self._rows()
         )
         return (
@@ -63,9 +64,7 @@ class Config:
     __repr__ = __str__
 
 
-def choose(
-    *, smoke: Mapping[str, Any], laptop: Mapping[str, Any], gpu: Mapping[str, Any], scale: str | None = None
-) -> Config:
+def choose(*, smoke: Mapping[str, Any], laptop: Mapping[str, Any], gpu: Mapping[str, Any], scale: str | None = None) -> Config:
     """The frozen configuration of the current scale (or of `scale`).
 
     Each argument maps the same setting names to that scale's values.

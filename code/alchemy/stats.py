@@ -116,8 +116,14 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
         # Very few seeds, or a large family: so far out the resamples hold no percentile.
         return student
     found = st.bootstrap(
-        (x,), np.mean, vectorized=True, n_resamples=RESAMPLES, confidence_level=1 - 2 * tail,
-        method="BCa", rng=np.random.default_rng(BOOTSTRAP_SEED), batch=max(1, 10**7 // n),
+        (x,),
+        np.mean,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        confidence_level=1 - 2 * tail,
+        method="BCa",
+        rng=np.random.default_rng(BOOTSTRAP_SEED),
+        batch=max(1, 10**7 // n),
     ).confidence_interval
     if not (np.isfinite(found.low) and np.isfinite(found.high)):
         return student
@@ -180,14 +186,11 @@ def paired_interval(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interva
     """The mean of a - b over seeds; a and b, shape (seeds,), share their seeds position by position."""
     x, y = sample(a, what="first sample"), sample(b, what="second sample")
     if x.size != y.size:
-        raise SampleError(
-            f"paired samples have {x.size} and {y.size} seeds; expected the same seeds in the same order."
-        )
+        raise SampleError(f"paired samples have {x.size} and {y.size} seeds; expected the same seeds in the same order.")
     return mean_interval(x - y, level)
 
 
-def simultaneous_intervals(arms: Mapping[str, ArrayLike], level: float = LEVEL, *, scale: str = "laptop"
-                           ) -> dict[str, Interval]:
+def simultaneous_intervals(arms: Mapping[str, ArrayLike], level: float = LEVEL, *, scale: str = "laptop") -> dict[str, Interval]:
     """The means of several arms, each with an interval so wide that all cover together with probability >= level.
 
     arms[name]: shape (seeds,). Bonferroni: each interval is at 1 - (1 - level) / arms. scale: see `interval`.
@@ -206,10 +209,17 @@ def hull_interval(arms: Mapping[str, ArrayLike], level: float = LEVEL, *, scale:
         raise SampleError("the hull has no arms; pass at least one named sample.")
     found = list(simultaneous_intervals(arms, level, scale=scale).values())
     if len({f.n for f in found}) != 1:
-        raise SampleError(f"the arms have {', '.join(f'{k}: {f.n}' for k, f in zip(arms, found, strict=True))} seeds; "
-                          "expected as many in each.")
-    return Interval(np.mean([f.estimate for f in found]), min(f.low for f in found), max(f.high for f in found), found[0].n,
-                    f"hull of {len(arms)} simultaneous intervals", level)
+        raise SampleError(
+            f"the arms have {', '.join(f'{k}: {f.n}' for k, f in zip(arms, found, strict=True))} seeds; expected as many in each."
+        )
+    return Interval(
+        np.mean([f.estimate for f in found]),
+        min(f.low for f in found),
+        max(f.high for f in found),
+        found[0].n,
+        f"hull of {len(arms)} simultaneous intervals",
+        level,
+    )
 
 
 def resampled_interval(values: ArrayLike, train: int, test: int, level: float = LEVEL) -> Interval:
@@ -266,9 +276,7 @@ class Comparison:
     p_adjusted: float
 
 
-def paired_family(
-    baseline: ArrayLike, arms: Mapping[str, ArrayLike], level: float = LEVEL
-) -> dict[str, Comparison]:
+def paired_family(baseline: ArrayLike, arms: Mapping[str, ArrayLike], level: float = LEVEL) -> dict[str, Comparison]:
     """Compare several arms with one baseline, each paired over the same seeds.
 
     baseline, arms[name]: shape (seeds,). Each difference is arm - baseline. The p-values (paired t) are
@@ -287,8 +295,7 @@ def paired_family(
         raw.append(st.ttest_1samp(d, 0.0).pvalue if np.ptp(d) > 0 else float(d[0] == 0))
     adjusted = holm_adjust(raw)
     return {
-        name: Comparison(name, difference, float(p))
-        for (name, difference), p in zip(differences.items(), adjusted, strict=True)
+        name: Comparison(name, difference, float(p)) for (name, difference), p in zip(differences.items(), adjusted, strict=True)
     }
 
 

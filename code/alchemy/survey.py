@@ -38,9 +38,7 @@ class Statement:
 STATEMENTS = tuple(Statement(s.key, m.slug, s.text) for m in project.manifests() for s in m.survey)
 
 
-def answer(
-    answers: Mapping[str, float], path: str | Path = FILE, *, when: datetime | None = None
-) -> dict[str, float]:
+def answer(answers: Mapping[str, float], path: str | Path = FILE, *, when: datetime | None = None) -> dict[str, float]:
     """Add dated answers to the reader's file and return all current ones.
 
     answers: statement key -> probability in [0, 1] that the statement is true; statements may be left out.
@@ -121,10 +119,12 @@ def compare(path: str | Path = FILE) -> Comparison:
     for each in load(path):
         for key, value in each["answers"].items():
             given.setdefault(key, []).append(value)
-    return Comparison(tuple(
-        (s, given[s.key][0] if s.key in given else None, given[s.key][-1] if len(given.get(s.key, ())) > 1 else None)
-        for s in STATEMENTS
-    ))
+    return Comparison(
+        tuple(
+            (s, given[s.key][0] if s.key in given else None, given[s.key][-1] if len(given.get(s.key, ())) > 1 else None)
+            for s in STATEMENTS
+        )
+    )
 
 
 def _percent(value: float | None) -> str:

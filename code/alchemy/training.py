@@ -79,8 +79,9 @@ class OverSeeds:
         self.run.lower(_lay(own, self.sharding), *shared).compile()
 
 
-def over_seeds(function: Callable[..., PyTree], *, at_once: int | None = None, devices: list[jax.Device] | None = None
-               ) -> OverSeeds:
+def over_seeds(
+    function: Callable[..., PyTree], *, at_once: int | None = None, devices: list[jax.Device] | None = None
+) -> OverSeeds:
     """A function of one seed as a compiled function of all seeds, which are laid over the devices.
 
     For whatever `train` does not fit: a run that needs no records, a measurement, a game.
@@ -105,9 +106,18 @@ def _seeds_of(own: PyTree) -> int:
 
 
 def train(
-    init: Init, update: Update, keys: Key, *, steps: int, every: int | None = None,
-    measure: Measure | None = None, settings: PyTree = None, at_once: int | None = None,
-    devices: list[jax.Device] | None = None, label: str = "", progress: bool | None = None,
+    init: Init,
+    update: Update,
+    keys: Key,
+    *,
+    steps: int,
+    every: int | None = None,
+    measure: Measure | None = None,
+    settings: PyTree = None,
+    at_once: int | None = None,
+    devices: list[jax.Device] | None = None,
+    label: str = "",
+    progress: bool | None = None,
 ) -> History:
     """Train one run per key, all in one compiled scan, and record along the way.
 
@@ -130,8 +140,15 @@ def train(
     return run(keys, steps=steps, settings=settings, label=label, progress=progress)
 
 
-def trainer(init: Init, update: Update, *, every: int, measure: Measure | None = None, at_once: int | None = None,
-            devices: list[jax.Device] | None = None) -> Callable[..., History]:
+def trainer(
+    init: Init,
+    update: Update,
+    *,
+    every: int,
+    measure: Measure | None = None,
+    at_once: int | None = None,
+    devices: list[jax.Device] | None = None,
+) -> Callable[..., History]:
     """`train` for many calls: (keys, *, steps, settings=None, label="", progress=None) -> History, compiled once.
 
     Calls may differ in their keys, settings and number of steps; another number of runs compiles anew.
@@ -175,7 +192,9 @@ def trainer(init: Init, update: Update, *, every: int, measure: Measure | None =
         if not any(_is_float(x) for x in jax.tree.leaves(watched)):
             watched = _gather([[x for x in jax.tree.leaves(state) if _is_float(x)]], seeds, stack=True)
         return History(
-            steps=np.arange(0, steps + 1, every), records=gathered, traces=traced,
+            steps=np.arange(0, steps + 1, every),
+            records=gathered,
+            traces=traced,
             final=jax.tree.map(lambda x: x[:seeds], state) if jax.process_count() == 1 else state,
             diverged=_diverged(watched, seeds),
         )
@@ -201,8 +220,9 @@ def _check(keys: Key, steps: int, every: int, settings: PyTree) -> None:
             )
 
 
-def _each_device(function: Callable[..., PyTree], sharding: NamedSharding, at_once: int | None, shared: int,
-                 *, arguments: int | None = None) -> Callable[..., PyTree]:
+def _each_device(
+    function: Callable[..., PyTree], sharding: NamedSharding, at_once: int | None, shared: int, *, arguments: int | None = None
+) -> Callable[..., PyTree]:
     """`function` over the leading axis of its arguments, all but the last `shared`: each device works on its own part.
 
     A part is mapped on its device, and not by the compiler over all of them, so that `at_once` cuts no part across two.
@@ -210,15 +230,16 @@ def _each_device(function: Callable[..., PyTree], sharding: NamedSharding, at_on
     arguments = 1 + shared if arguments is None else arguments
 
     def part(*given: PyTree) -> PyTree:
-        runs, same = given[:arguments - shared], given[arguments - shared:]
+        runs, same = given[: arguments - shared], given[arguments - shared :]
         count = jax.tree.leaves(runs)[0].shape[0]
         if at_once is None or at_once >= count:
             return jax.vmap(lambda run: function(*run, *same))(runs)
         return jax.lax.map(lambda run: function(*run, *same), runs, batch_size=at_once)
 
     own, all_alike = sharding.spec, PartitionSpec()
-    return jax.shard_map(part, mesh=sharding.mesh, in_specs=(own,) * (arguments - shared) + (all_alike,) * shared,
-                         out_specs=own, check_vma=False)
+    return jax.shard_map(
+        part, mesh=sharding.mesh, in_specs=(own,) * (arguments - shared) + (all_alike,) * shared, out_specs=own, check_vma=False
+    )
 
 
 def _lay(tree: PyTree, sharding: NamedSharding) -> PyTree:
@@ -242,6 +263,7 @@ def _host(x: Array) -> np.ndarray:
 
 def _gather(chunks: list[PyTree], seeds: int, *, stack: bool) -> PyTree:
     """Arrays of all processes' seeds on the host: (seeds, times, ...), chunks stacked or joined along time."""
+
     def join(*leaves: Array) -> np.ndarray:
         arrays = [_host(x)[:seeds] for x in leaves]
         return np.stack(arrays, axis=1) if stack else np.concatenate(arrays, axis=1)

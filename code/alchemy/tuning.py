@@ -134,8 +134,9 @@ class Search:
     def _named(self, name: str) -> np.ndarray:
         found = self.scores.get(name, self.settings.get(name))
         if found is None:
-            raise TuningError(f"name is {name!r}; expected a score ({', '.join(self.scores)}) or a hyperparameter "
-                              f"({', '.join(self.settings)}).")
+            raise TuningError(
+                f"name is {name!r}; expected a score ({', '.join(self.scores)}) or a hyperparameter ({', '.join(self.settings)})."
+            )
         return found
 
 
@@ -152,8 +153,16 @@ def _log_choose(n: int, k: int) -> float:
     return float(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
 
 
-def search(fit: Fit, space: Mapping[str, Range], *, keys: Array, trials: int, at_once: int | None = None,
-           label: str = "", stratified: bool = False) -> Search:
+def search(
+    fit: Fit,
+    space: Mapping[str, Range],
+    *,
+    keys: Array,
+    trials: int,
+    at_once: int | None = None,
+    label: str = "",
+    stratified: bool = False,
+) -> Search:
     """Random search: `trials` settings for each seed, drawn uniformly from the ranges, all of them run and kept.
 
     fit: (settings, keys) -> scores. settings: dict name -> (runs,); keys: (runs,), one for each run, different for each

@@ -19,11 +19,17 @@ STILL = 90.0  # seconds without processor time after which a page has stopped fo
 def environment(own: Mapping[str, str], cache: Path) -> dict[str, str]:
     """The environment of a page's process: this one's, the library, JAX's compilation cache, and what is the page's own."""
     library = str(Path(__file__).resolve().parents[1])
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, (library, os.environ.get("PYTHONPATH")))), "MPLBACKEND": "agg",
-        # Pages write to it side by side; what compiles faster than this is not worth reading back.
-        "JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
-    } | own
+    return (
+        os.environ
+        | {
+            "PYTHONPATH": os.pathsep.join(filter(None, (library, os.environ.get("PYTHONPATH")))),
+            "MPLBACKEND": "agg",
+            # Pages write to it side by side; what compiles faster than this is not worth reading back.
+            "JAX_COMPILATION_CACHE_DIR": str(cache),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+        }
+        | own
+    )
 
 
 def work(page: Path, folder: Path, own: Mapping[str, str], cache: Path, stop: threading.Event) -> str:
@@ -37,8 +43,14 @@ def work(page: Path, folder: Path, own: Mapping[str, str], cache: Path, stop: th
     command = [sys.executable, "-m", "alchemy.execute", str(page), str(folder), *([] if has_jupyter() else ["plain"])]
     for attempt in (1, 2):
         with log.open("a", encoding="utf-8") as output:
-            child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                     env=environment(own, cache), start_new_session=True)
+            child = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=environment(own, cache),
+                start_new_session=True,
+            )
             ended = watch(child, stop)
             if ended != "still":
                 break

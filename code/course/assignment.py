@@ -76,13 +76,14 @@ class Work:
         Raises AssignmentError for an empty interval, a confidence out of its range, or a second, different bet.
         """
         self._known(item)
-        low, high, confidence = (_number(item, k, v) for k, v in
-                                 (("low", low), ("high", high), ("confidence", confidence)))
+        low, high, confidence = (_number(item, k, v) for k, v in (("low", low), ("high", high), ("confidence", confidence)))
         if not low < high:
             raise AssignmentError(f"{item}: low is {low:g} and high is {high:g}; expected low < high.")
         if not CONFIDENCES[0] <= confidence <= CONFIDENCES[1]:
-            raise AssignmentError(f"{item}: confidence is {confidence:g}; expected a probability from {CONFIDENCES[0]:g} to "
-                                  f"{CONFIDENCES[1]:g}, such as 0.8.")
+            raise AssignmentError(
+                f"{item}: confidence is {confidence:g}; expected a probability from {CONFIDENCES[0]:g} to "
+                f"{CONFIDENCES[1]:g}, such as 0.8."
+            )
         text = _canonical([self._digest, item, low, high, confidence])
         bet = Bet(low, high, confidence, hashlib.sha256(text).hexdigest()[:12])
         before = self._bets.get(item)

@@ -1,9 +1,9 @@
 """The instructor's command: release, grade, feedback, export, status.
 
-    python -m course release --roster coursework/roster.csv
-    python -m course grade --submitted coursework/submitted --workers 2
-    python -m course feedback
-    python -m course export
+python -m course release --roster coursework/roster.csv
+python -m course grade --submitted coursework/submitted --workers 2
+python -m course feedback
+python -m course export
 """
 
 from __future__ import annotations
@@ -79,8 +79,12 @@ def _secret(*, create: bool) -> bytes:
     except (variants.SecretError, OSError) as error:
         raise _fail(error) from error
     if new:
-        typer.secho(f"The course secret is made: {variants.SECRET_FILE}. Back it up where no student can read: what is "
-                    "released now can be graded with this secret only.", fg="yellow", err=True)
+        typer.secho(
+            f"The course secret is made: {variants.SECRET_FILE}. Back it up where no student can read: what is "
+            "released now can be graded with this secret only.",
+            fg="yellow",
+            err=True,
+        )
     return made
 
 
@@ -102,16 +106,23 @@ def _fared(fates: list[Any]) -> str:
 
 
 @app.command()
-def release(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
-            root: Root = None) -> None:
+def release(
+    slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT, root: Root = None
+) -> None:
     """Write each student's notebooks to OUT/release/STUDENT/."""
     session = _session(slugs, roster, named, overlay, root)
     from course import release as releases
 
     total, folder = len(session.slugs) * len(session.people), out / "release"
     try:
-        written = list(tqdm(releases.write(session.course, session.slugs, session.people, _secret(create=True), folder),
-                            total=total, desc="release", disable=None))
+        written = list(
+            tqdm(
+                releases.write(session.course, session.slugs, session.people, _secret(create=True), folder),
+                total=total,
+                desc="release",
+                disable=None,
+            )
+        )
     except CourseError as error:
         raise _fail(error) from error
     typer.echo(f"{len(written)} notebooks for {len(session.people)} students in {folder}")
@@ -119,7 +130,11 @@ def release(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", ove
 
 @app.command()
 def grade(
-    slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
+    slugs: Slugs = None,
+    roster: Roster = ROSTER,
+    named: Named = "",
+    overlay: Overlay = None,
+    out: Out = OUT,
     root: Root = None,
     submitted: Annotated[Path, typer.Option(help="Folder STUDENT/ASSIGNMENT.ipynb, or a Gradescope zip.")] = SUBMITTED,
     workers: Annotated[int, typer.Option(min=1, help="Submissions at a time.")] = 1,
@@ -148,10 +163,18 @@ def grade(
     for note in notes + more + inputs.timeless(jobs, session.course):
         typer.secho(note, fg="yellow", err=True)
     if not jobs:
-        raise _fail(f"there is no submission in {submitted}; expected STUDENT/ASSIGNMENT.ipynb, such as "
-                    f"{session.people[0].id}/{session.slugs[0]}.ipynb, or a zip as Gradescope exports it.")
-    fates = list(tqdm(grading.grade(jobs, session.course, secret, out, limits, confined, workers, force=force), total=len(jobs),
-                      desc="grade", disable=None))
+        raise _fail(
+            f"there is no submission in {submitted}; expected STUDENT/ASSIGNMENT.ipynb, such as "
+            f"{session.people[0].id}/{session.slugs[0]}.ipynb, or a zip as Gradescope exports it."
+        )
+    fates = list(
+        tqdm(
+            grading.grade(jobs, session.course, secret, out, limits, confined, workers, force=force),
+            total=len(jobs),
+            desc="grade",
+            disable=None,
+        )
+    )
     failed = [f"{fate.job.student}/{fate.job.slug}: {fate.error}" for fate in fates if fate.error]
     results = {f"{f.job.student}/{f.job.slug}": grading.result(out, f.job) for f in fates if not f.error}
     for name, found in sorted(results.items()):
@@ -165,21 +188,26 @@ def grade(
     if results:
         typer.echo(_took({name: float(found["seconds"]) for name, found in results.items()}))
     if failed:
-        raise _fail("not graded, through no fault of the students':\n  " + "\n  ".join(failed) +
-                    "\nMend this and run the same command: the others are kept.")
+        raise _fail(
+            "not graded, through no fault of the students':\n  "
+            + "\n  ".join(failed)
+            + "\nMend this and run the same command: the others are kept."
+        )
 
 
 @app.command()
-def feedback(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
-             root: Root = None) -> None:
+def feedback(
+    slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT, root: Root = None
+) -> None:
     """Write OUT/feedback/STUDENT/ASSIGNMENT.html, with what readers gave for the essays."""
     session = _session(slugs, roster, named, overlay, root)
     from course import feedback as pages
 
     stopped: list[str] = []
     try:
-        written = list(tqdm(pages.write(session.course, out, session.slugs, session.people, stopped.append), desc="feedback",
-                            disable=None))
+        written = list(
+            tqdm(pages.write(session.course, out, session.slugs, session.people, stopped.append), desc="feedback", disable=None)
+        )
     except CourseError as error:
         raise _fail(error) from error
     for note in stopped:
@@ -188,8 +216,9 @@ def feedback(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", ov
 
 
 @app.command()
-def export(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
-           root: Root = None) -> None:
+def export(
+    slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT, root: Root = None
+) -> None:
     """Write gradebook.csv, canvas.csv and moodle.csv to OUT."""
     session = _session(slugs, roster, named, overlay, root)
     from course import gradebook
@@ -203,15 +232,18 @@ def export(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", over
 
 
 @app.command()
-def status(slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT,
-           root: Root = None) -> None:
+def status(
+    slugs: Slugs = None, roster: Roster = ROSTER, named: Named = "", overlay: Overlay = None, out: Out = OUT, root: Root = None
+) -> None:
     """What is released, graded, and waiting for a reader."""
     session = _session(slugs, roster, named, overlay, root)
     from course import gradebook
 
     try:
-        made = {slug: [ln for ln in gradebook.lines(session.course, out, [slug], session.people) if ln.score is not None]
-                for slug in session.slugs}
+        made = {
+            slug: [ln for ln in gradebook.lines(session.course, out, [slug], session.people) if ln.score is not None]
+            for slug in session.slugs
+        }
     except CourseError as error:
         raise _fail(error) from error
     for slug, lines in made.items():

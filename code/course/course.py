@@ -1,8 +1,8 @@
 """Where the course's files are: assignments, settings, and an instructor's overlay over them.
 
-    chapters/NN-slug/assignment/    source.md, items.py, mutants.py, spread.json, helpers     (the book's)
-    OVERLAY/NN-slug/                the same files: each replaces the book's, or adds one      (an instructor's)
-    coursework/course.toml          settings; an overlay's course.toml is laid over them, entry by entry
+chapters/NN-slug/assignment/    source.md, items.py, mutants.py, spread.json, helpers     (the book's)
+OVERLAY/NN-slug/                the same files: each replaces the book's, or adds one      (an instructor's)
+coursework/course.toml          settings; an overlay's course.toml is laid over them, entry by entry
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from course.items import Item, Suite
 
 ROOT = Path(__file__).resolve().parents[2]
-COURSEWORK = ROOT / "coursework"   # what an instructor touches
+COURSEWORK = ROOT / "coursework"  # what an instructor touches
 CHAPTERS = ROOT / "chapters"
 FOLDERS = (COURSEWORK, CHAPTERS)
 
@@ -54,13 +54,21 @@ class Course:
         for place in self.places(slug):
             if (path := place / name).is_file():
                 return path
-        raise CourseError(f"there is no {slug}/{name} in {' or '.join(map(str, self.folders))}; "
-                          f"known assignments: {', '.join(self.slugs()) or 'none'}.")
+        raise CourseError(
+            f"there is no {slug}/{name} in {' or '.join(map(str, self.folders))}; "
+            f"known assignments: {', '.join(self.slugs()) or 'none'}."
+        )
 
     def slugs(self) -> list[str]:
         """Every assignment that has a source, in order."""
-        return sorted({path.name for folder in self.folders for path in folder.glob("[0-9]*-*")
-                       if (_place(folder, path.name) / "source.md").is_file()})
+        return sorted(
+            {
+                path.name
+                for folder in self.folders
+                for path in folder.glob("[0-9]*-*")
+                if (_place(folder, path.name) / "source.md").is_file()
+            }
+        )
 
     def source(self, slug: str) -> str:
         return self.find(slug, "source.md").read_text(encoding="utf-8")
@@ -77,8 +85,10 @@ class Course:
     def items(self, slug: str) -> list[Item]:
         """The assignment's items. Raises CourseError where there are none or two share an id."""
         if not any((place / "items.py").is_file() for place in self.places(slug)):
-            raise CourseError(f"the assignment {slug} has a source and no items; write {self.folders[0] / slug / 'items.py'} "
-                              "with a list ITEMS, as code/course/items.py says.")
+            raise CourseError(
+                f"the assignment {slug} has a source and no items; write {self.folders[0] / slug / 'items.py'} "
+                "with a list ITEMS, as code/course/items.py says."
+            )
         path = self.find(slug, "items.py")
         found = getattr(self._module(slug, path), "ITEMS", None)
         if not isinstance(found, list) or not found or not all(isinstance(i, Item) for i in found):
@@ -107,8 +117,10 @@ class Course:
             spec.loader.exec_module(module)
         except Exception as error:
             del sys.modules[name]
-            raise CourseError(f"{path} cannot be loaded: {type(error).__name__}: {error}. Mend it, or take it out of the "
-                              "folder to have the course's own.") from error
+            raise CourseError(
+                f"{path} cannot be loaded: {type(error).__name__}: {error}. Mend it, or take it out of the "
+                "folder to have the course's own."
+            ) from error
         return module
 
     def due(self, slug: str, student: str | None = None) -> datetime | None:
@@ -122,8 +134,10 @@ class Course:
         if (own := f"{student}/{slug}") in self.settings.get("extensions", {}):
             moment, whose = self.settings["extensions"][own], own
         if not isinstance(moment, datetime) or moment.tzinfo is None:
-            raise CourseError(f"course.toml: the deadline of {whose} is {moment}; expected a moment with its zone, "
-                              "such as 2026-10-05T23:59:00+02:00.")
+            raise CourseError(
+                f"course.toml: the deadline of {whose} is {moment}; expected a moment with its zone, "
+                "such as 2026-10-05T23:59:00+02:00."
+            )
         return moment
 
 
@@ -136,8 +150,10 @@ def load(overlay: Path | None = None, folders: tuple[Path, ...] = FOLDERS) -> Co
         if not overlay.is_dir():
             raise CourseError(f"the overlay {overlay} is no folder; expected one with NN-slug/ or course.toml in it.")
         if not any(overlay.glob("course.toml")) and not any(overlay.glob("[0-9]*-*/*.*")):
-            raise CourseError(f"the overlay {overlay} holds neither course.toml nor files such as NN-slug/source.md; give the "
-                              "folder that holds them. An empty one changes nothing.")
+            raise CourseError(
+                f"the overlay {overlay} holds neither course.toml nor files such as NN-slug/source.md; give the "
+                "folder that holds them. An empty one changes nothing."
+            )
         folders = (overlay.resolve(), *folders)
     settings: dict[str, Any] = {}
     for folder in reversed(folders):
@@ -166,13 +182,17 @@ def check(course: Course) -> None:
     for name in settings.get("extensions", {}):
         student, _, slug = name.partition("/")
         if not student or slug not in settings.get("due", {}):
-            raise CourseError(f"course.toml, [extensions]: {name} has no deadline to extend; expected \"STUDENT/ASSIGNMENT\", "
-                              f"the assignment one of [due]: {', '.join(settings.get('due', {})) or 'none yet'}.")
+            raise CourseError(
+                f"course.toml, [extensions]: {name} has no deadline to extend; expected \"STUDENT/ASSIGNMENT\", "
+                f"the assignment one of [due]: {', '.join(settings.get('due', {})) or 'none yet'}."
+            )
         course.due(slug, student)
     worth = settings.get("calibration", {}).get("percent", 0)
     if isinstance(worth, bool) or not isinstance(worth, int | float) or not 0 <= worth <= 100:
-        raise CourseError(f"course.toml, [calibration]: percent is {worth!r}; expected a number from 0 to 100, the bets' "
-                          "part of the course mark.")
+        raise CourseError(
+            f"course.toml, [calibration]: percent is {worth!r}; expected a number from 0 to 100, the bets' "
+            "part of the course mark."
+        )
     numbers = {("late", name): settings.get("late", {}).get(name) for name in ("grace_minutes", "per_day", "most")}
     for name, value in settings.get("limits", {}).items():
         if name not in LIMITS:

@@ -15,10 +15,12 @@ from pathlib import Path
 
 COURSE = Path(__file__).resolve().parent
 # All of ours that is inside: the library, and of this package what a notebook imports and what runs it.
-INSIDE = {COURSE.parent / "alchemy": "/course/alchemy",
-          **{COURSE / f"{name}.py": f"/course/course/{name}.py" for name in ("__init__", "assignment", "runner", "wire")}}
+INSIDE = {
+    COURSE.parent / "alchemy": "/course/alchemy",
+    **{COURSE / f"{name}.py": f"/course/course/{name}.py" for name in ("__init__", "assignment", "runner", "wire")},
+}
 RUN = ("-B", "-m", "course.runner")
-UIDS = 61_000   # where the grader is root, its workers become users from here on, see `user`
+UIDS = 61_000  # where the grader is root, its workers become users from here on, see `user`
 
 
 class NoSandbox(RuntimeError):
@@ -61,11 +63,21 @@ def _system() -> list[str]:
 def environment() -> dict[str, str]:
     """The whole environment inside: one thread each, no accelerator, no secret."""
     return {
-        "PATH": "/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONPATH": "/course",
-        "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg", "MPLCONFIGDIR": "/tmp", "JAX_PLATFORMS": "cpu",
-        "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "TMPDIR": "/tmp",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": "/course",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": "/tmp",
+        "JAX_PLATFORMS": "cpu",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
         "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-        "ALCHEMY_SCALE": "smoke", "ALCHEMY_SEED": "0",
+        "ALCHEMY_SCALE": "smoke",
+        "ALCHEMY_SEED": "0",
     }
 
 
@@ -85,20 +97,58 @@ def bubblewrap(limits: Limits, *inside: str) -> list[str]:
     command += ["--perms", "0755", "--dir", "/course", "--perms", "0755", "--dir", "/course/course"]
     for outside, place in INSIDE.items():
         command += ["--ro-bind", str(outside), place]
-    command += ["--proc", "/proc", "--dev", "/dev",
-                "--perms", "1777", "--size", shelf, "--tmpfs", "/dev/shm",
-                # what is mapped of /dev/zero is memory that no process need hold
-                "--dev-bind", "/dev/null", "/dev/zero", "--remount-ro", "/dev", "--remount-ro", "/",
-                "--chdir", "/tmp"]
+    command += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--perms",
+        "1777",
+        "--size",
+        shelf,
+        "--tmpfs",
+        "/dev/shm",
+        # what is mapped of /dev/zero is memory that no process need hold
+        "--dev-bind",
+        "/dev/null",
+        "/dev/zero",
+        "--remount-ro",
+        "/dev",
+        "--remount-ro",
+        "/",
+        "--chdir",
+        "/tmp",
+    ]
     return [*command, *inside]
 
 
 def container(engine: str, image: str, limits: Limits, *inside: str) -> list[str]:
     """The docker or podman command line; the image brings Python and the environment of requirements.lock."""
-    command = [engine, "run", "--rm", "--interactive", "--network", "none", "--read-only", "--cap-drop", "ALL", "--user",
-               "61000:61000", "--security-opt", "no-new-privileges", "--pids-limit", str(limits.processes),
-               "--memory", f"{limits.memory_mb}m", "--memory-swap", f"{limits.memory_mb}m",
-               "--tmpfs", f"/tmp:rw,size={limits.file_mb}m,mode=1777", "--workdir", "/tmp"]
+    command = [
+        engine,
+        "run",
+        "--rm",
+        "--interactive",
+        "--network",
+        "none",
+        "--read-only",
+        "--cap-drop",
+        "ALL",
+        "--user",
+        "61000:61000",
+        "--security-opt",
+        "no-new-privileges",
+        "--pids-limit",
+        str(limits.processes),
+        "--memory",
+        f"{limits.memory_mb}m",
+        "--memory-swap",
+        f"{limits.memory_mb}m",
+        "--tmpfs",
+        f"/tmp:rw,size={limits.file_mb}m,mode=1777",
+        "--workdir",
+        "/tmp",
+    ]
     for outside, place in INSIDE.items():  # --volume takes no path with a colon in it
         command += ["--mount", f"type=bind,src={outside},dst={place},readonly"]
     for name, value in environment().items():

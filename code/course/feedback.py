@@ -52,8 +52,9 @@ table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text
 """
 
 
-def write(course: Course, out: Path, slugs: list[str], people: list[Student],
-          stopped: Callable[[str], None] = print) -> Iterator[Path]:
+def write(
+    course: Course, out: Path, slugs: list[str], people: list[Student], stopped: Callable[[str], None] = print
+) -> Iterator[Path]:
     """Write out/feedback/student/slug.html for everything that is graded and in the gradebook.
 
     stopped: told in words of each page that could not be written.
@@ -75,7 +76,10 @@ def write(course: Course, out: Path, slugs: list[str], people: list[Student],
 
 def _page(template: Template, book: Any, out: Path, line: gradebook.Line, result: dict[str, Any]) -> Path:
     page = template.render(
-        slug=line.slug, student=line.student, line=line, notes=result["notes"],
+        slug=line.slug,
+        student=line.student,
+        line=line,
+        notes=result["notes"],
         rows=[_row(book, line.slug, line.student, grade) for grade in result["grades"]],
         troubles=[c for c in result["cells"] if c.get("error") and c["error"] != "not attempted."],
     )
@@ -94,5 +98,9 @@ def _row(book: Any, slug: str, student: str, graded: dict[str, Any]) -> dict[str
     marked = grade.manual_score is not None
     points = None if grade.needs_manual_grade and not marked else grade.score
     read = readers.AGAIN if grade.needs_manual_grade else "graded by a reader."
-    return graded | {"points": points, "comment": comment, "text": graded.get("text"),
-                     "message": read if marked else graded["message"]}
+    return graded | {
+        "points": points,
+        "comment": comment,
+        "text": graded.get("text"),
+        "message": read if marked else graded["message"],
+    }

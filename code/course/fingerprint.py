@@ -54,7 +54,7 @@ def _mentioned(notebook: str) -> set[Path]:
     """The library's modules that a notebook may import. By words: a student's cell need be no Python."""
     names = set()
     for match in islice(IMPORT.finditer(notebook), MOST):
-        names |= {match[1], *(f"{match[1]}.{word}" for word in re.findall(r"\w+", notebook[match.end():match.end() + NEAR]))}
+        names |= {match[1], *(f"{match[1]}.{word}" for word in re.findall(r"\w+", notebook[match.end() : match.end() + NEAR]))}
     return {path for name in names for path in _files(name)}
 
 

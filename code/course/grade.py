@@ -126,8 +126,13 @@ class Run:
         error = reply.get("error")
         before = sum(len(cell.get("printed", "")) for n, cell in self.cells.items() if n != number)
         room = max(0, min(PRINTED_CELL, PRINTED - before))
-        self.cells[number] = {"name": step.name, "grade_id": step.grade_id, "printed": reply["printed"][:room],
-                              "error": complaint(error) if error else "", "seconds": reply["seconds"]}
+        self.cells[number] = {
+            "name": step.name,
+            "grade_id": step.grade_id,
+            "printed": reply["printed"][:room],
+            "error": complaint(error) if error else "",
+            "seconds": reply["seconds"],
+        }
 
     def _harvest(self, box: Sandbox, number: int, slug: str) -> None:
         """Take one item's answer and score it; what its cells complained of goes into the message."""
@@ -197,10 +202,18 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
     items = {variants.short(item): item for item in course.items(job.slug)}
     drawn = variants.draw_all(list(items.values()), secret, course.id, job.student)
     cells = [c for c in released["cells"] if release.nbgrader_of(c).get("grade")]
-    result: dict[str, Any] = {"assignment": job.slug, "student": job.student, "notes": [], "cells": [],
-                              "submitted": job.submitted.isoformat() if job.submitted else None, "bets": {}, "sources": {},
-                              "added": [], "attention": [],
-                              "fingerprint": fingerprint.of(job, course, secret, limits)}
+    result: dict[str, Any] = {
+        "assignment": job.slug,
+        "student": job.student,
+        "notes": [],
+        "cells": [],
+        "submitted": job.submitted.isoformat() if job.submitted else None,
+        "bets": {},
+        "sources": {},
+        "added": [],
+        "attention": [],
+        "fingerprint": fingerprint.of(job, course, secret, limits),
+    }
     scores: dict[str, tuple[float, str]] = {}
     texts: dict[str, str | None] = {}
     try:
@@ -214,24 +227,38 @@ def one(job: Job, course: Course, secret: bytes, limits: Limits, engine: tuple[s
         run = Run(plan, items, drawn, Key(secret, course.id, job.student, mark), limits)
         run.go(engine, worker)
         scores, texts, result["bets"] = run.scores, plan.texts, run.bets
-        result |= {"notes": plan.notes, "cells": [run.cells[n] for n in sorted(run.cells)], "sources": plan.sources,
-                   "added": plan.added, "attention": run.attention, "processor": round(run.processor, 2)}
+        result |= {
+            "notes": plan.notes,
+            "cells": [run.cells[n] for n in sorted(run.cells)],
+            "sources": plan.sources,
+            "added": plan.added,
+            "attention": run.attention,
+            "processor": round(run.processor, 2),
+        }
     result["grades"] = [_grade(cell, items, scores, texts) for cell in cells]
     return result | {"seconds": round(time.monotonic() - begun, 2)}
 
 
-def _grade(cell: dict[str, Any], items: dict[str, Item], scores: dict[str, tuple[float, str]],
-           texts: dict[str, str | None]) -> dict[str, Any]:
+def _grade(
+    cell: dict[str, Any], items: dict[str, Item], scores: dict[str, tuple[float, str]], texts: dict[str, str | None]
+) -> dict[str, Any]:
     """One graded cell: its points, or None where a reader must give them."""
     about = release.nbgrader_of(cell)
     grade_id, most = about["grade_id"], float(about["points"])
     slug = release.item_of(grade_id, list(items))
-    made = {"grade_id": grade_id, "max": most, "item": items[slug].id if slug else None,
-            "kind": items[slug].kind if slug else "essay"}
+    made = {
+        "grade_id": grade_id,
+        "max": most,
+        "item": items[slug].id if slug else None,
+        "kind": items[slug].kind if slug else "essay",
+    }
     if made["kind"] == "essay":
         text = texts.get(grade_id)
-        return made | {"score": 0.0 if text is None else None, "text": text,
-                       "message": "nothing was written." if text is None else "a reader gives these points."}
+        return made | {
+            "score": 0.0 if text is None else None,
+            "text": text,
+            "message": "nothing was written." if text is None else "a reader gives these points.",
+        }
     share, message = scores.get(slug, (0.0, "the cells of this item were not found."))
     return made | {"score": round(share * most, 4), "message": message}
 
@@ -263,8 +290,17 @@ def write(path: Path, result: dict[str, Any]) -> None:
     draft.replace(path)
 
 
-def grade(jobs: list[Job], course: Course, secret: bytes, out: Path, limits: Limits, engine: tuple[str, ...],
-          workers: int = 1, *, force: bool = False) -> Iterator[Graded]:
+def grade(
+    jobs: list[Job],
+    course: Course,
+    secret: bytes,
+    out: Path,
+    limits: Limits,
+    engine: tuple[str, ...],
+    workers: int = 1,
+    *,
+    force: bool = False,
+) -> Iterator[Graded]:
     """Grade what has no current result, or everything by `force`. Yields each submission's fate as it ends."""
     todo = []
     for job in jobs:

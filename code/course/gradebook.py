@@ -84,8 +84,9 @@ def sync(course: Course, out: Path, slugs: list[str], people: list[Student], sec
     with opened(out) as book:
         for student in people:
             first, _, last = student.get("name").rpartition(" ")
-            book.update_or_create_student(student.id, first_name=first or None, last_name=last or None,
-                                          email=student.get("email") or None)
+            book.update_or_create_student(
+                student.id, first_name=first or None, last_name=last or None, email=student.get("email") or None
+            )
         for slug in slugs:
             _structure(book, course, slug)
             (out / "source" / slug).mkdir(parents=True, exist_ok=True)  # the formgrader lists what has a folder there
@@ -101,7 +102,9 @@ def sync(course: Course, out: Path, slugs: list[str], people: list[Student], sec
     (out / "nbgrader_config.py").write_text(
         "# For `nbgrader formgrader`, JupyterLab's Formgrader menu, in this folder.\n"
         "c = get_config()\n"
-        f"c.CourseDirectory.course_id = {course.id!r}\n", encoding="utf-8")
+        f"c.CourseDirectory.course_id = {course.id!r}\n",
+        encoding="utf-8",
+    )
     return notes
 
 
@@ -113,8 +116,9 @@ def _structure(book: Any, course: Course, slug: str) -> None:
     for cell in release.template(course, slug).cells:
         about = nbgrader_of(cell)
         if about.get("grade"):
-            book.update_or_create_grade_cell(about["grade_id"], slug, slug, max_score=float(about["points"]),
-                                             cell_type=cell.cell_type)
+            book.update_or_create_grade_cell(
+                about["grade_id"], slug, slug, max_score=float(about["points"]), cell_type=cell.cell_type
+            )
         if about.get("solution"):
             book.update_or_create_solution_cell(about["grade_id"], slug, slug)
 
@@ -130,8 +134,9 @@ def _enter(book: Any, course: Course, out: Path, slug: str, student: str, result
         if row["kind"] != "essay":
             grade.needs_manual_grade = False
             continue
-        reading = readers.reading(known.get(row["grade_id"]), row["text"], marked=grade.manual_score is not None,
-                                  waiting=bool(grade.needs_manual_grade))
+        reading = readers.reading(
+            known.get(row["grade_id"]), row["text"], marked=grade.manual_score is not None, waiting=bool(grade.needs_manual_grade)
+        )
         known[row["grade_id"]] = reading
         grade.needs_manual_grade = reading["changed"] if grade.manual_score is not None else row["score"] is None
         said = readers.AGAIN if reading["changed"] else row["message"] if row["score"] is not None else None
@@ -150,8 +155,11 @@ def lines(course: Course, out: Path, slugs: list[str], people: list[Student]) ->
     with opened(out) as book:
         for slug in slugs:
             graded = results(out, slug)
-            most = sum(float(nbgrader_of(c).get("points", 0)) for c in release.template(course, slug).cells
-                       if nbgrader_of(c).get("grade"))
+            most = sum(
+                float(nbgrader_of(c).get("points", 0))
+                for c in release.template(course, slug).cells
+                if nbgrader_of(c).get("grade")
+            )
             for student in people:
                 if student.id not in graded:
                     made.append(Line(student.id, slug, None, most, 0.0, 0.0, 0))
@@ -172,8 +180,10 @@ def _grades(book: Any, slug: str, student: str) -> list[Any]:
     try:
         return [g for n in book.find_submission(slug, student).notebooks for g in n.grades]
     except MissingEntry as error:
-        raise CourseError(f"{student}'s {slug} is graded and not in the gradebook: grading was interrupted. Run the "
-                          "same grade command again; what is graded is kept.") from error
+        raise CourseError(
+            f"{student}'s {slug} is graded and not in the gradebook: grading was interrupted. Run the "
+            "same grade command again; what is graded is kept."
+        ) from error
 
 
 def bets(out: Path, slugs: list[str], student: str) -> list[dict[str, Any]]:
@@ -209,20 +219,56 @@ def export(course: Course, out: Path, slugs: list[str], people: list[Student]) -
         total = round(sum(v for v in scores.values() if v != ""), 2)
         earned = total / (sum(row[slug].most for slug in slugs) or 1.0)
         mark = 100 * earned if bonus == "" else (100 - worth) * earned + bonus
-        details = {f"{slug} {what}": getattr(row[slug], key) for slug in slugs for what, key in (
-            ("penalty", "penalty"), ("days late", "days_late"), ("pending", "pending"), ("read again", "again"))}
-        full.append({"student": student.id, "name": name, **scores, **details, "bets": found.n,
-                     "mean confidence": _short(found.stated), "held": _short(found.held), "spread": _short(found.spread),
-                     "calibration": bonus, "total": total, "mark": round(mark, 2)})
+        details = {
+            f"{slug} {what}": getattr(row[slug], key)
+            for slug in slugs
+            for what, key in (("penalty", "penalty"), ("days late", "days_late"), ("pending", "pending"), ("read again", "again"))
+        }
+        full.append(
+            {
+                "student": student.id,
+                "name": name,
+                **scores,
+                **details,
+                "bets": found.n,
+                "mean confidence": _short(found.stated),
+                "held": _short(found.held),
+                "spread": _short(found.spread),
+                "calibration": bonus,
+                "total": total,
+                "mark": round(mark, 2),
+            }
+        )
         first, _, last = name.rpartition(" ")
-        canvas.append({"Student": f"{last}, {first}" if first else last, "ID": student.get("canvas_id"),
-                       "SIS User ID": student.get("sis_id"), "SIS Login ID": student.get("login") or student.id,
-                       "Section": student.get("section"), **scores, "calibration": bonus})
-        moodle.append({"Email address": student.get("email"), "ID number": student.get("sis_id") or student.id,
-                       **{f"Assignment: {slug} (Real)": scores[slug] for slug in slugs}, "Calibration (Real)": bonus})
+        canvas.append(
+            {
+                "Student": f"{last}, {first}" if first else last,
+                "ID": student.get("canvas_id"),
+                "SIS User ID": student.get("sis_id"),
+                "SIS Login ID": student.get("login") or student.id,
+                "Section": student.get("section"),
+                **scores,
+                "calibration": bonus,
+            }
+        )
+        moodle.append(
+            {
+                "Email address": student.get("email"),
+                "ID number": student.get("sis_id") or student.id,
+                **{f"Assignment: {slug} (Real)": scores[slug] for slug in slugs},
+                "Calibration (Real)": bonus,
+            }
+        )
     most = {slug: next((row[slug].most for row in by_student.values()), 0.0) for slug in slugs}
-    canvas.insert(0, {"Student": "    Points Possible", **dict.fromkeys(("ID", "SIS User ID", "SIS Login ID", "Section"), ""),
-                      **most, "calibration": worth})
+    canvas.insert(
+        0,
+        {
+            "Student": "    Points Possible",
+            **dict.fromkeys(("ID", "SIS User ID", "SIS Login ID", "Section"), ""),
+            **most,
+            "calibration": worth,
+        },
+    )
     return [_csv(out / f"{name}.csv", rows) for name, rows in (("gradebook", full), ("canvas", canvas), ("moodle", moodle))]
 
 

@@ -28,12 +28,12 @@ from course.release import Student
 from course.submission import FILE_BYTES
 from course.wire import crowded
 
-MEMBERS = 20_000              # notebooks that are looked at
-PER_SUBMISSION = 40           # of them in one submission's folder
-RATIO = 200                   # a notebook compresses tenfold; what compresses more is made to burst
+MEMBERS = 20_000  # notebooks that are looked at
+PER_SUBMISSION = 40  # of them in one submission's folder
+RATIO = 200  # a notebook compresses tenfold; what compresses more is made to burst
 METADATA_BYTES = 10 * 2**20
 DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError)  # or locked with a password
-STAMP = 100                   # characters of a timestamp that are read
+STAMP = 100  # characters of a timestamp that are read
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,15 @@ def folder(path: Path, slugs: list[str], people: list[Student], known: list[str]
         if home.is_symlink():
             notes.append(f"{home.name} is a link to another place; passed over.")
         elif home.name not in names:
-            notes.append(f"{home.name} is not on the roster; passed over. "
-                         "Rename the folder to a student's name, or add the student.")
+            notes.append(
+                f"{home.name} is not on the roster; passed over. Rename the folder to a student's name, or add the student."
+            )
         else:
             found = [each for file in _notebooks(home, notes) if (each := _filed(home, file, slugs, known or slugs, notes))]
-            jobs += [Job(slug, home.name, one.source, _moment(one.source.with_name("timestamp.txt"), notes))
-                     for slug, one in sorted(_chosen(found, home.name, notes).items())]
+            jobs += [
+                Job(slug, home.name, one.source, _moment(one.source.with_name("timestamp.txt"), notes))
+                for slug, one in sorted(_chosen(found, home.name, notes).items())
+            ]
     return jobs, notes
 
 
@@ -113,8 +116,10 @@ def _chosen(found: list[Found], whose: str, notes: list[str]) -> dict[str, Found
         mine = [one for one in found if one.slug == slug]
         first = [one for one in mine if one.rank == min(each.rank for each in mine)]
         if len({one.digest for one in first}) > 1:
-            notes.append(f"{whose}/{slug}: {' and '.join(one.shown for one in first)[:400]} could each be it; none was taken. "
-                         f"Leave one, named {slug}.ipynb.")
+            notes.append(
+                f"{whose}/{slug}: {' and '.join(one.shown for one in first)[:400]} could each be it; none was taken. "
+                f"Leave one, named {slug}.ipynb."
+            )
             continue
         taken[slug] = first[0]
         notes += [f"{one.shown}: not taken, {first[0].shown} was." for one in mine if one is not first[0]]
@@ -127,8 +132,11 @@ def timeless(jobs: list[Job], course: Course) -> list[str]:
     for job in jobs:
         if job.submitted is None and course.due(job.slug) is not None:
             without.setdefault(job.slug, []).append(job.student)
-    return [f"{slug} has a deadline, and {len(found)} came in without a readable time; they count as in time: "
-            f"{', '.join(found)}. A timestamp.txt beside the notebook says when." for slug, found in without.items()]
+    return [
+        f"{slug} has a deadline, and {len(found)} came in without a readable time; they count as in time: "
+        f"{', '.join(found)}. A timestamp.txt beside the notebook says when."
+        for slug, found in without.items()
+    ]
 
 
 def _moment(path: Path, notes: list[str]) -> datetime | None:
@@ -146,8 +154,11 @@ def _moment(path: Path, notes: list[str]) -> datetime | None:
 def parsed(text: Any) -> datetime | None:
     """A moment of this age with its zone, or None."""
     try:
-        moment = text if isinstance(text, datetime) else datetime.fromisoformat(
-            re.sub(r" (UTC|Z)$", "+00:00", str(text).strip()).replace(" +", "+"))
+        moment = (
+            text
+            if isinstance(text, datetime)
+            else datetime.fromisoformat(re.sub(r" (UTC|Z)$", "+00:00", str(text).strip()).replace(" +", "+"))
+        )
     except ValueError:
         return None
     if not 2000 <= moment.year < 2200:  # at the calendar's ends another zone is no date
@@ -199,16 +210,19 @@ def gradescope(path: Path, target: Path, slugs: list[str], people: list[Student]
                     claims.setdefault((student, slug), {})[home] = one
         for (student, slug), by_home in claims.items():
             if len(by_home) > 1:
-                notes.append(f"{student}/{slug}: {' and '.join(sorted(by_home))[:200]} both claim it; neither was taken. Put the "
-                             f"right one into {target / student / slug}.ipynb.")
+                notes.append(
+                    f"{student}/{slug}: {' and '.join(sorted(by_home))[:200]} both claim it; neither was taken. Put the "
+                    f"right one into {target / student / slug}.ipynb."
+                )
                 continue
             ((home, one),) = by_home.items()
             _bring(_read(archive, one.source, FILE_BYTES), dict(whose[home])[student], target / student / slug)
     return notes
 
 
-def _submitters(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], people: list[Student],
-                notes: list[str]) -> dict[str, list[tuple[str, datetime | None]]]:
+def _submitters(
+    archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], people: list[Student], notes: list[str]
+) -> dict[str, list[tuple[str, datetime | None]]]:
     """submission folder -> its students and when it came in."""
     found = [m for m in members if PurePosixPath(m.filename).name == "submission_metadata.yml"]
     depth = min((len(PurePosixPath(m.filename).parts) for m in found), default=0)  # a student may hand in another, deeper
@@ -219,8 +233,12 @@ def _submitters(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], people
         listed = yaml.load(_read(archive, found[0], METADATA_BYTES), _NoAliases)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, RecursionError, ValueError, *DAMAGED) as error:
         raise CourseError(f"submission_metadata.yml cannot be read: {error}.") from error
-    by_name = {name.lower(): s.id for s in people
-               for name in (s.id, s.get("sid"), s.get("sis_id"), s.get("email"), s.get("login")) if name}
+    by_name = {
+        name.lower(): s.id
+        for s in people
+        for name in (s.id, s.get("sid"), s.get("sis_id"), s.get("email"), s.get("login"))
+        if name
+    }
     whose: dict[str, list[tuple[str, datetime | None]]] = {}
     for name, about in (listed if isinstance(listed, dict) else {}).items():
         about = about if isinstance(about, dict) else {}
@@ -255,8 +273,9 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> byte
     return data
 
 
-def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, listed: bool, slugs: list[str],
-              notes: list[str]) -> Found | None:
+def _unpacked(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, listed: bool, slugs: list[str], notes: list[str]
+) -> Found | None:
     """One notebook of a zip and whose assignment it is, or a note. listed: whether its folder is in the metadata."""
     path, shown = PurePosixPath(member.filename), member.filename[:100]
     if path.is_absolute() or ".." in path.parts or "\\" in member.filename or stat.S_ISLNK(member.external_attr >> 16):

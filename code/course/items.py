@@ -63,8 +63,10 @@ class Item:
         if missing and self.kind != "prediction":
             return
         if missing or isinstance(self.scale, bool) or not isinstance(self.scale, int | float) or not 0 < self.scale < math.inf:
-            raise ValueError(f"{self.id}: its scale is {self.scale!r}; expected a positive number, the standard deviation of its "
-                             "result over at least 20 variants, as `python -m course.spread NN` measures it.")
+            raise ValueError(
+                f"{self.id}: its scale is {self.scale!r}; expected a positive number, the standard deviation of its "
+                "result over at least 20 variants, as `python -m course.spread NN` measures it."
+            )
 
 
 @dataclass(frozen=True)

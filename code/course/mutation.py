@@ -92,8 +92,10 @@ def run(course: Course, slug: str, item: Item, code: str, student: str) -> Score
         return Score(0.0, f"it ran longer than {item.seconds:g} s.")
     except Exception as error:  # noqa: BLE001 - a wrong solution may raise
         return Score(0.0, f"it raised {type(error).__name__}: {error}")
-    scores = [value if isinstance(value, Score) else scoring.compared(item, value, right, variant, arguments)
-              for value, right, arguments in zip(found, expected, drawn, strict=True)]
+    scores = [
+        value if isinstance(value, Score) else scoring.compared(item, value, right, variant, arguments)
+        for value, right, arguments in zip(found, expected, drawn, strict=True)
+    ]
     return scoring.together(item, scores)
 
 
@@ -136,7 +138,7 @@ def cases(course: Course) -> list[tuple[str, Item]]:
 def summary(found: list[Outcome]) -> dict[str, Any]:
     """Mutants killed of all, right solutions passed of all, by item; and the failures."""
     by_item: dict[str, dict[str, int]] = {}
-    for (item, name, right) in {(o.item, o.solution, o.right) for o in found}:
+    for item, name, right in {(o.item, o.solution, o.right) for o in found}:
         row = by_item.setdefault(item, {"killed": 0, "mutants": 0, "passed": 0, "right": 0})
         good = all(o.good for o in found if (o.item, o.solution, o.right) == (item, name, right))
         row["right" if right else "mutants"] += 1

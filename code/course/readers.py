@@ -123,8 +123,8 @@ def _changes(found: Reading) -> str:
 
 def _compared(text: str) -> tuple[list[str], bool]:
     """The lines of a text that are compared, and whether it has more."""
-    lines = [line.rstrip() for line in text[:COMPARED[1]].splitlines() if line.strip()]
-    return lines[:COMPARED[0]], len(lines) > COMPARED[0] or len(text) > COMPARED[1]
+    lines = [line.rstrip() for line in text[: COMPARED[1]].splitlines() if line.strip()]
+    return lines[: COMPARED[0]], len(lines) > COMPARED[0] or len(text) > COMPARED[1]
 
 
 def harmless(text: str) -> str:

@@ -53,14 +53,18 @@ def students(roster: Path | None = None, named: str = "") -> list[Student]:
         found = [Student(name.strip()) for name in named.split(",") if name.strip()]
     else:
         if roster is None or not roster.is_file():
-            raise CourseError(f"there is no roster {roster}. Write that file, one line a student under this header:\n"
-                              "  student,name,email\n  ada,Ada Example,ada@example.org\n"
-                              "Only `student` is required; canvas_id, sis_id, login and section are used where they are "
-                              "given. Or name another file with --roster (make coursework ROSTER=file), or --students ada,bob.")
+            raise CourseError(
+                f"there is no roster {roster}. Write that file, one line a student under this header:\n"
+                "  student,name,email\n  ada,Ada Example,ada@example.org\n"
+                "Only `student` is required; canvas_id, sis_id, login and section are used where they are "
+                "given. Or name another file with --roster (make coursework ROSTER=file), or --students ada,bob."
+            )
         rows = _rows(roster)
         if not rows or "student" not in rows[0]:
-            raise CourseError(f"{roster} has no column `student`; its first line should be student,name,email, "
-                              f"with a student on each line below; found {', '.join(rows[0]) if rows else 'no line below it'}.")
+            raise CourseError(
+                f"{roster} has no column `student`; its first line should be student,name,email, "
+                f"with a student on each line below; found {', '.join(rows[0]) if rows else 'no line below it'}."
+            )
         found = [Student(r["student"], tuple(r.items())) for r in rows]
     for student in found:
         if not NAME.match(student.id):
@@ -80,7 +84,7 @@ def _rows(roster: Path) -> list[dict[str, str]]:
         head, *lines = [[field.strip() for field in line] for line in csv.reader(io.StringIO(text, newline=""))] or [[]]
     except (ValueError, csv.Error) as error:
         raise CourseError(f"{roster} is no CSV in UTF-8 ({error}); save it in the spreadsheet as \"CSV UTF-8\".") from error
-    lines = [line[:len(head)] for line in lines if any(line)]
+    lines = [line[: len(head)] for line in lines if any(line)]
     return [{key: value for key, value in zip_longest(head, line, fillvalue="") if key} for line in lines]
 
 
@@ -111,7 +115,8 @@ def _template(source: str, slug: str) -> NotebookNode:
         raise CourseError(f"{slug}: {len(opening)} cells have a line `work = assignment.open(...)`; expected one.")
     if not nbgrader_of(opening[0]):
         opening[0].metadata["nbgrader"] = NotebookNode(
-            schema_version=3, grade_id="open", grade=False, solution=False, locked=True, task=False)
+            schema_version=3, grade_id="open", grade=False, solution=False, locked=True, task=False
+        )
     ids = [nbgrader_of(c)["grade_id"] for c in notebook.cells if nbgrader_of(c)]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise CourseError(f"{slug}: two cells share the grade_id {', '.join(twice)}.")
@@ -188,8 +193,11 @@ def notebook(course: Course, slug: str, student: str, key: bytes) -> NotebookNod
             cell.source = OPENING.sub(lambda _: line, cell.source)
     released, _ = ComputeChecksums().preprocess(released, {})
     cells = [_plain_cell(cell, slug, number) for number, cell in enumerate(released.cells)]
-    metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-                "language_info": {"name": "python"}, "coursework": {"assignment": slug, "student": student}}
+    metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "coursework": {"assignment": slug, "student": student},
+    }
     return NotebookNode(cells=cells, metadata=metadata, nbformat=4, nbformat_minor=5)
 
 
@@ -197,8 +205,12 @@ def _plain_cell(cell: NotebookNode, slug: str, number: int) -> dict[str, Any]:
     """A cell with a fixed id, no outputs, and no metadata but nbgrader's and the tags."""
     kept = {k: cell.metadata[k] for k in ("nbgrader", "deletable", "editable", "tags") if k in cell.metadata}
     name = nbgrader_of(cell).get("grade_id", str(number))
-    plain: dict[str, Any] = {"cell_type": cell.cell_type, "metadata": kept, "source": cell.source,
-                             "id": hashlib.sha256(f"{slug}/{name}".encode()).hexdigest()[:12]}
+    plain: dict[str, Any] = {
+        "cell_type": cell.cell_type,
+        "metadata": kept,
+        "source": cell.source,
+        "id": hashlib.sha256(f"{slug}/{name}".encode()).hexdigest()[:12],
+    }
     return plain | ({"outputs": [], "execution_count": None} if cell.cell_type == "code" else {})
 
 

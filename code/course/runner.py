@@ -34,8 +34,10 @@ def allow(seconds: float) -> None:
 
     The alarm comes again each second: code that swallows the first one meets the next. `disallow` ends it.
     """
-    for number, clock, after in ((signal.SIGPROF, signal.ITIMER_PROF, seconds),
-                                 (signal.SIGALRM, signal.ITIMER_REAL, PATIENCE * seconds)):
+    for number, clock, after in (
+        (signal.SIGPROF, signal.ITIMER_PROF, seconds),
+        (signal.SIGALRM, signal.ITIMER_REAL, PATIENCE * seconds),
+    ):
         signal.signal(number, _time_up)
         signal.setitimer(clock, after, 1.0)
 
@@ -80,8 +82,11 @@ def confine(limits: dict[str, int]) -> None:
     """Lower this process's limits for good and, if it starts as root, become nobody in particular."""
     memory = limits["memory_mb"] * 2**20
     for which, most in (
-        (resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, limits["total_seconds"] + 30), (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, limits["file_mb"] * 2**20), (resource.RLIMIT_NOFILE, 512),
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, limits["total_seconds"] + 30),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, limits["file_mb"] * 2**20),
+        (resource.RLIMIT_NOFILE, 512),
         (resource.RLIMIT_NPROC, limits["processes"]),
     ):
         resource.setrlimit(which, (most, most))

@@ -32,9 +32,9 @@ from course.variants import VARIABLE
 from course.wire import cleaned, crowded
 
 REPLY_BYTES = 48 * 2**20  # 32 MiB of numbers as text, and what stands around them
-GRACE = 5.0     # seconds of processor time that the inside gets to stop by itself
-START = 60.0    # seconds to start Python
-LOOK = 0.5      # seconds on the clock between two looks at the processor time
+GRACE = 5.0  # seconds of processor time that the inside gets to stop by itself
+START = 60.0  # seconds to start Python
+LOOK = 0.5  # seconds on the clock between two looks at the processor time
 # Where memory runs out, the sandbox ends first. A grader with CAP_SYS_RESOURCE sets it so that the inside cannot lower it.
 FIRST_TO_GO = '{ echo 1000 > /proc/self/oom_score_adj; } 2> /dev/null; exec "$@"'
 
@@ -69,8 +69,13 @@ class Sandbox:
         else:
             command = container(self.engine[0], self.engine[1], self.limits, python, *RUN)
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-            pass_fds=[d for d in (info_write, rules) if d >= 0] if self.engine[0] == "bwrap" else (), cwd=self._folder,
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=[d for d in (info_write, rules) if d >= 0] if self.engine[0] == "bwrap" else (),
+            cwd=self._folder,
             env=self._outer(),
         )
         for descriptor in (info_write, rules):
@@ -79,8 +84,9 @@ class Sandbox:
         self._inside = self._pid(info_read)
         self._watching = threading.Event()
         if self._inside:
-            threading.Thread(target=watch.until, args=(self._watching, self._inside, self.limits.memory_mb, self._over),
-                             daemon=True).start()
+            threading.Thread(
+                target=watch.until, args=(self._watching, self._inside, self.limits.memory_mb, self._over), daemon=True
+            ).start()
         uid = user(os.getpid(), self.worker) if os.geteuid() == 0 and self.engine[0] == "bwrap" else 0
         try:
             self._send({**vars(self.limits), "total_seconds": int(self.limits.total_seconds), "uid": uid})
@@ -124,7 +130,7 @@ class Sandbox:
             if not ready:
                 raise self._dead("it stopped answering")
             try:
-                data = data[os.write(descriptor, data):]
+                data = data[os.write(descriptor, data) :]
             except BlockingIOError:
                 continue
             except OSError as error:

@@ -103,10 +103,13 @@ def assignment(course: Course, slug: str, students: int = STUDENTS) -> dict[str,
     return {
         "measured": datetime.now(UTC).date().isoformat(),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in ("numpy", "scipy", "jax")}},
-        "items": {spread.item: {k: _short(v) for k, v in asdict(spread).items() if k not in ("item", "failed")}
-                  for spread in found},
-        "bets": {name: {"students": students, "mean": _short(drawn.mean()), "deviation": _short(drawn.std(ddof=1))}
-                 for name, drawn in bets.items()},
+        "items": {
+            spread.item: {k: _short(v) for k, v in asdict(spread).items() if k not in ("item", "failed")} for spread in found
+        },
+        "bets": {
+            name: {"students": students, "mean": _short(drawn.mean()), "deviation": _short(drawn.std(ddof=1))}
+            for name, drawn in bets.items()
+        },
     }
 
 

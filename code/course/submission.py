@@ -50,10 +50,10 @@ class Plan:
     """What to run, and what is already known to be wrong."""
 
     steps: list[Step]
-    lost: dict[str, str]              # item slug -> why it cannot be graded
-    notes: list[str]                  # about the notebook as a whole
-    texts: dict[str, str | None]      # essay grade_id -> the text, None where it was not written
-    sources: dict[str, str]           # grade_id -> source, as graded
+    lost: dict[str, str]  # item slug -> why it cannot be graded
+    notes: list[str]  # about the notebook as a whole
+    texts: dict[str, str | None]  # essay grade_id -> the text, None where it was not written
+    sources: dict[str, str]  # grade_id -> source, as graded
     added: list[dict[str, Any]] = field(default_factory=list)  # what is not in the release: kind, source, name, after
 
 
@@ -64,18 +64,23 @@ def read(path: Path) -> list[Cell]:
         if path.is_symlink() or not path.is_file():
             raise Unreadable("the submission is not a plain file; hand in the notebook itself.")
         if size > FILE_BYTES:
-            raise Unreadable(f"the file has {size / 2**20:.0f} MB; expected at most {FILE_BYTES >> 20}. "
-                             "Clear the outputs (Kernel, Restart and clear outputs), save and hand in again.")
+            raise Unreadable(
+                f"the file has {size / 2**20:.0f} MB; expected at most {FILE_BYTES >> 20}. "
+                "Clear the outputs (Kernel, Restart and clear outputs), save and hand in again."
+            )
         data = path.read_bytes()
         if crowded(data):
-            raise Unreadable("the file holds too many lists and numbers beside its text. "
-                             "Clear the outputs (Kernel, Restart and clear outputs), save and hand in again.")
+            raise Unreadable(
+                "the file holds too many lists and numbers beside its text. "
+                "Clear the outputs (Kernel, Restart and clear outputs), save and hand in again."
+            )
         found = json.loads(data)  # UTF-8 or UTF-16, with a byte-order mark or without
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, Unreadable):
             raise
-        raise Unreadable(f"the file is no notebook ({type(error).__name__}); open it in Jupyter, save it, hand it in again."
-                         ) from error
+        raise Unreadable(
+            f"the file is no notebook ({type(error).__name__}); open it in Jupyter, save it, hand it in again."
+        ) from error
     cells = found.get("cells") if isinstance(found, dict) else None
     if not isinstance(cells, list):
         raise Unreadable("the file has no list of cells; expected a notebook of format 4, as it was released.")
@@ -98,8 +103,7 @@ def _cell(cell: Any) -> Cell:
     kind = cell.get("cell_type")
     source = source.encode("utf-8", "replace").decode() if isinstance(source, str) else ""  # no halves of surrogate pairs
     source = source.replace("\r\n", "\n").replace("\r", "\n")
-    return Cell(kind if kind in ("code", "markdown") else "raw", source,
-                grade_id if isinstance(grade_id, str) else "")
+    return Cell(kind if kind in ("code", "markdown") else "raw", source, grade_id if isinstance(grade_id, str) else "")
 
 
 def plan(released: dict[str, Any], cells: list[Cell], items: list[Item]) -> Plan:
@@ -113,8 +117,11 @@ def plan(released: dict[str, Any], cells: list[Cell], items: list[Item]) -> Plan
             places[cell.grade_id].append(number)
     made = Plan([], {}, [], {}, {})
     _note_absent(made, expected, owner, places)
-    harvest = {max(p[0] for g, p in places.items() if owner.get(g) == slug): slug for slug in slugs
-               if slug not in made.lost and any(owner.get(g) == slug for g in places)}
+    harvest = {
+        max(p[0] for g, p in places.items() if owner.get(g) == slug): slug
+        for slug in slugs
+        if slug not in made.lost and any(owner.get(g) == slug for g in places)
+    }
     opening = next(g for g, c in expected.items() if "assignment.open(" in c["source"])
     if not places[opening]:
         made.steps.append(Step(expected[opening]["source"], "<the first cell>", opening))
@@ -190,8 +197,9 @@ def _take(made: Plan, number: int, cell: Cell, expected: dict[str, Any], places:
             source = known["source"]
         if known["cell_type"] == "markdown":
             if len(source) > ESSAY_CHARACTERS:
-                made.notes.append(f"the text in {cell.grade_id} has {len(source):,} characters; the first "
-                                  f"{ESSAY_CHARACTERS:,} are read.")
+                made.notes.append(
+                    f"the text in {cell.grade_id} has {len(source):,} characters; the first {ESSAY_CHARACTERS:,} are read."
+                )
                 source = source[:ESSAY_CHARACTERS]
             if about.get("grade") and about.get("solution") and len(places[cell.grade_id]) == 1:
                 made.texts[cell.grade_id] = None if source.strip() == known["source"].strip() or not source.strip() else source

@@ -42,14 +42,18 @@ def secret(path: Path | None = None, *, create: bool = True) -> bytes:
         where = str(path)
         if not path.exists():
             if not create:
-                raise SecretError(f"there is no course secret. The first release makes it and keeps it in {path}, or takes "
-                                  f"it from the variable {VARIABLE}. To grade, bring the one that the release was made "
-                                  "with to either place: another one makes other variants.")
+                raise SecretError(
+                    f"there is no course secret. The first release makes it and keeps it in {path}, or takes "
+                    f"it from the variable {VARIABLE}. To grade, bring the one that the release was made "
+                    "with to either place: another one makes other variants."
+                )
             _make(path)
         text = path.read_text(encoding="utf-8").strip()
     if len(text) < SHORTEST:
-        raise SecretError(f"the secret in {where} has {len(text)} characters; expected at least {SHORTEST}. "
-                          "Before the first release, remove it and run again: a new one is made.")
+        raise SecretError(
+            f"the secret in {where} has {len(text)} characters; expected at least {SHORTEST}. "
+            "Before the first release, remove it and run again: a new one is made."
+        )
     return text.encode()
 
 
@@ -74,8 +78,9 @@ def draw(item: Item, key: bytes, course: str, student: str) -> dict[str, Any]:
     try:
         text = json.dumps(plain(item.variant(generator(key, course, student, item.id))), allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"the variant of {item.id} is not plain: {error}; expected numbers, strings, lists and "
-                          "dicts with string keys.") from error
+        raise type(error)(
+            f"the variant of {item.id} is not plain: {error}; expected numbers, strings, lists and dicts with string keys."
+        ) from error
     return json.loads(text)
 
 

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-TICK = 0.2            # seconds between two looks
-FILES = 20_000        # files in the sandbox's folders: an empty one takes the system's memory too
+TICK = 0.2  # seconds between two looks
+FILES = 20_000  # files in the sandbox's folders: an empty one takes the system's memory too
 FOLDERS = ("tmp", "dev/shm")
 
 

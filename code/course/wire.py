@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 DEPTH = 12
-LEAVES = 200_000        # entries of lists and dicts together
-BYTES = 32 * 2**20      # of all arrays together
-TEXT = 100_000          # characters of one string
-PARTS = 1_500_000       # brackets and commas of a JSON text: each may become an object of 200 bytes and more
+LEAVES = 200_000  # entries of lists and dicts together
+BYTES = 32 * 2**20  # of all arrays together
+TEXT = 100_000  # characters of one string
+PARTS = 1_500_000  # brackets and commas of a JSON text: each may become an object of 200 bytes and more
 DTYPE = re.compile(r"[<>|][biufc](1|2|4|8|16)\Z")
 
 
@@ -137,8 +137,11 @@ def cleaned(reply: Any) -> dict[str, Any]:
     if reply.get("error") is not None:
         error = reply["error"] if isinstance(reply["error"], dict) else {}
         where = error.get("where")
-        made["error"] = {"type": text(error.get("type"), 100), "text": text(error.get("text"), 2000),
-                         "where": [text(each, 300) for each in where[:6]] if isinstance(where, list) else []}
+        made["error"] = {
+            "type": text(error.get("type"), 100),
+            "text": text(error.get("text"), 2000),
+            "where": [text(each, 300) for each in where[:6]] if isinstance(where, list) else [],
+        }
     return made
 
 

@@ -1,16 +1,16 @@
 """The book's Sphinx extension: honest caching, figures with text alternatives, verdicts, and the ledger check.
 
-    executed   what is missing is run before a page is read, and MyST-NB finds its outputs
-    outputs    figures with alt text and caption
-    pages      the links under a chapter's title, and the executed notebooks of the site
-    frame      landing page, map of the chapters, timeline, sides, citation, and what pages tell machines
-    verdicts   what the chapters found, and the comparison with their expected words
-    bets       the cards' numbers as data for the reader's bets, which stay in the browser
-    ledger_page  the ledger's table with filters, its scoreboard, and its rows as files
-    explorables  the figures that a reader can move
-    offer      the PDF and the EPUB where they were made, offered on the site
-    coursework   minutes and points of the assignments, from their sources
-    hygiene    the written pages without inline scripts, with sized images; assets cut down to what is used
+executed   what is missing is run before a page is read, and MyST-NB finds its outputs
+outputs    figures with alt text and caption
+pages      the links under a chapter's title, and the executed notebooks of the site
+frame      landing page, map of the chapters, timeline, sides, citation, and what pages tell machines
+verdicts   what the chapters found, and the comparison with their expected words
+bets       the cards' numbers as data for the reader's bets, which stay in the browser
+ledger_page  the ledger's table with filters, its scoreboard, and its rows as files
+explorables  the figures that a reader can move
+offer      the PDF and the EPUB where they were made, offered on the site
+coursework   minutes and points of the assignments, from their sources
+hygiene    the written pages without inline scripts, with sized images; assets cut down to what is used
 """
 
 from __future__ import annotations
@@ -49,4 +49,4 @@ def setup(app: Sphinx) -> dict[str, object]:
     explorables.connect(app)
     offer.connect(app)
     coursework.connect(app)
-    return {"version": "0.1.0", "env_version": 3, "parallel_read_safe": False, "parallel_write_safe": True}
+    return {"version": "0.1.0", "env_version": 4, "parallel_read_safe": False, "parallel_write_safe": True}

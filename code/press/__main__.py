@@ -54,7 +54,7 @@ def build(slugs: list[str]) -> int:
         path = root / ONLY_TOC
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(shortened(toc, slugs), sort_keys=False, allow_unicode=True), encoding="utf-8")
-        options = ["--toc", str(path), "-QQ"]  # other pages link to the chapters that are left out
+        options = ["--toc", str(path), "-q", "-q"]  # other pages link to the chapters that are left out
     try:
         jupyter_book(["build", str(root), *options], standalone_mode=False)
     except RuntimeError:
@@ -85,8 +85,10 @@ def main() -> int:
         print(f"The book was not built cleanly (see above); {time.monotonic() - begun:.0f} s.", file=sys.stderr)
         return status
     first = f"chapters/{slugs[0]}" if slugs else "index"
-    print(f"Open {root / '_build' / 'html' / first}.html\n"
-          f"Total time: {time.monotonic() - begun:.0f} s ({ran - begun:.0f} s running, the rest rendering)")
+    print(
+        f"Open {root / '_build' / 'html' / first}.html\n"
+        f"Total time: {time.monotonic() - begun:.0f} s ({ran - begun:.0f} s running, the rest rendering)"
+    )
     return 0
 
 

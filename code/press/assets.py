@@ -51,12 +51,16 @@ def slim(site: Path, pages: Collection[str]) -> dict[str, str]:
 
 def trimmed(css: str, words: Container[str]) -> str:
     """A minified style sheet without the rules for classes that are not among `words`, the words of pages and scripts."""
+
     def kept(match: re.Match[str]) -> str:
         said, end, selectors = match.group(1).rpartition("*/")  # a comment before the rule stays
         if "@" in selectors or re.fullmatch(r"(from|to|[\d.%,\s])+", selectors):  # a font, a page, a step of an animation
             return match.group()
-        wanted = [s for s in re.split(r",(?![^(]*\))", selectors)
-                  if all(c in words or c.startswith(MADE) for c in CLASS.findall(NEGATIVE.sub("", s)))]
+        wanted = [
+            s
+            for s in re.split(r",(?![^(]*\))", selectors)
+            if all(c in words or c.startswith(MADE) for c in CLASS.findall(NEGATIVE.sub("", s)))
+        ]
         return said + end + (f"{','.join(wanted)}{{{match.group(2)}}}" if wanted else "")
 
     return re.sub(r"@media[^{}]*\{\}", "", RULE.sub(kept, css))

@@ -27,8 +27,10 @@ from press import verdicts
 from press.verdicts import CHAPTER
 
 Row = Mapping[str, Any]
-CARD = re.compile(r'<div class="(?P<classes>alchemy-card alchemy-(?P<what>claim|verdict)\b[^"]*)" '
-                  r'id="(?:claim|verdict)-(?P<slug>[^"]+)"')
+CARD = re.compile(
+    r'<div class="(?P<classes>alchemy-card alchemy-(?P<what>claim|verdict)\b[^"]*)" '
+    r'id="(?:claim|verdict)-(?P<slug>[^"]+)"'
+)
 HELP = "book/how-to-use"
 
 
@@ -110,7 +112,7 @@ def with_data(html: str, rows: Mapping[str, Row], carded: Iterable[str]) -> str:
     if match["what"] == "claim":
         data = {k: data[k] for k in ("claim", "asked")}
     start = match.start("classes") - len('<div class="')
-    opened = f'<div class="{match["classes"]}"{as_html(data)}' + html[match.end("classes") + 1:]
+    opened = f'<div class="{match["classes"]}"{as_html(data)}' + html[match.end("classes") + 1 :]
     if match["what"] == "verdict":
         return html[:start] + ("" if match["slug"] in carded else place(name)) + opened
     body, end, rest = opened.rpartition("</div>")

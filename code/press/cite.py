@@ -68,19 +68,28 @@ def book(root: Path) -> Book | None:
 def sentence(whole: Book, number: str, title: str, address: str) -> str:
     """The citation as a sentence."""
     where = f" {address}" if address else ""
-    return (f"{', '.join(whole.authors)} ({whole.date[:4]}). {title.rstrip('.')}{'' if title[-1] in '?!' else '.'} "
-            f"Chapter {number} of {whole.title}, version {whole.version}, {whole.date}.{where}")
+    return (
+        f"{', '.join(whole.authors)} ({whole.date[:4]}). {title.rstrip('.')}{'' if title[-1] in '?!' else '.'} "
+        f"Chapter {number} of {whole.title}, version {whole.version}, {whole.date}.{where}"
+    )
 
 
 def bibtex(whole: Book, slug: str, number: str, title: str, address: str) -> str:
     """The citation as a BibTeX entry. A group's name is braced, so that BibTeX does not take it apart."""
+
     def safe(text: str) -> str:
         return re.sub(r"([&%#_])", r"\\\1", text)
 
     people = " and ".join("{" + safe(name) + "}" for name in whole.authors)
-    fields = {"author": people, "title": "{" + safe(title) + "}", "booktitle": "{" + safe(whole.title) + "}",
-              "chapter": number, "year": whole.date[:4], "month": "jan feb mar apr may jun jul aug sep oct nov dec".split()[
-                  int(whole.date[5:7]) - 1], "edition": f"Version {safe(whole.version)}"} | ({"url": address} if address else {})
+    fields = {
+        "author": people,
+        "title": "{" + safe(title) + "}",
+        "booktitle": "{" + safe(whole.title) + "}",
+        "chapter": number,
+        "year": whole.date[:4],
+        "month": "jan feb mar apr may jun jul aug sep oct nov dec".split()[int(whole.date[5:7]) - 1],
+        "edition": f"Version {safe(whole.version)}",
+    } | ({"url": address} if address else {})
     rows = [f"  {name:<9} = {value if name == 'month' else '{' + value + '}'}" for name, value in fields.items()]
     return f"@incollection{{explorers-settlers-{slug},\n" + ",\n".join(rows) + "\n}"
 

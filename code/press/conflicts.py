@@ -42,5 +42,10 @@ def refuse(app: Sphinx, docname: str, source: list[str]) -> None:
     """Warn of every mark with file and line; `make book` takes a warning for an error."""
     text = Path(app.env.doc2path(docname)).read_text(encoding="utf-8")  # as it stands, before anything is put at its head
     for line, mark in marks(text):
-        LOGGER.warning("a merge was not finished: the line begins with the conflict mark %s; resolve it.", mark,
-                       location=(docname, line), type="alchemy", subtype="conflict")
+        LOGGER.warning(
+            "a merge was not finished: the line begins with the conflict mark %s; resolve it.",
+            mark,
+            location=(docname, line),
+            type="alchemy",
+            subtype="conflict",
+        )

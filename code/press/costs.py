@@ -21,8 +21,17 @@ def rows(seed: int) -> list[tuple[str, ...]]:
         for slug, spent in runs.costs(scale, seed).items():
             share = cost.yardsticks(spent) * cost.REFERENCE / cost.BUDGET[scale]
             flag = " — over" if cost.over_budget(spent, scale) else ""
-            found.append((slug, scale, f"{spent['compile_seconds']:.1f}", f"{spent['seconds'] - spent['compile_seconds']:.1f}",
-                          f"{spent['peak_mb']:,.0f}", f"{cost.yardsticks(spent):,.0f}", f"{100 * share:.0f} %{flag}"))
+            found.append(
+                (
+                    slug,
+                    scale,
+                    f"{spent['compile_seconds']:.1f}",
+                    f"{spent['seconds'] - spent['compile_seconds']:.1f}",
+                    f"{spent['peak_mb']:,.0f}",
+                    f"{cost.yardsticks(spent):,.0f}",
+                    f"{100 * share:.0f} %{flag}",
+                )
+            )
     return sorted(found)
 
 
@@ -37,11 +46,15 @@ def render(app: Sphinx, docname: str) -> tuple[str, str]:
         return f'<a href="{places.link(app, docname, known[slug])}">{escape(title)}</a>' if slug in known else escape(title)
 
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in HEAD)
-    body = "".join(f'<tr><th scope="row">{named(slug)}</th>' + "".join(f"<td>{escape(c)}</td>" for c in rest) + "</tr>"
-                   for slug, *rest in table)
-    html = ('<div class="alchemy-scroll" tabindex="0" role="region" aria-label="What each page costs"><table '
-            f'class="alchemy-summary"><caption>What each page cost when it last ran here</caption><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>")
+    body = "".join(
+        f'<tr><th scope="row">{named(slug)}</th>' + "".join(f"<td>{escape(c)}</td>" for c in rest) + "</tr>"
+        for slug, *rest in table
+    )
+    html = (
+        '<div class="alchemy-scroll" tabindex="0" role="region" aria-label="What each page costs"><table '
+        f'class="alchemy-summary"><caption>What each page cost when it last ran here</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
     return html, "\n".join("  ".join(row) for row in table) or "Nothing has run here."
 
 

@@ -65,8 +65,10 @@ def assignment(slug: str, source: str) -> Assignment:
     total = sum(points for _, points, _ in cells)
     printed = sum(int(number) for part in parts for number in part.points.split("+"))
     if not parts or printed != total:
-        raise SourceError(f"{slug}: the table of parts says {printed} points in {len(parts)} rows, the cells say {total}; "
-                          "expected `| 1. Title | minutes | points | graded by |` with the points of the cells.")
+        raise SourceError(
+            f"{slug}: the table of parts says {printed} points in {len(parts)} rows, the cells say {total}; "
+            "expected `| 1. Title | minutes | points | graded by |` with the points of the cells."
+        )
     return Assignment(slug, parts, written, bet, total - written - bet)
 
 
@@ -94,8 +96,10 @@ def measured(root: Path) -> dict[tuple[str, int], list[float]]:
                     raise ValueError(finished)
                 found.setdefault((row["assignment"], int(row["part"])), []).append(minutes)
             except (KeyError, AttributeError, TypeError, ValueError) as error:
-                raise SourceError(f"{MEASURED}, line {line}: {row}; expected the columns {', '.join(COLUMNS)}, with yes or no "
-                                  "under finished, and minutes above 0 where it is yes.") from error
+                raise SourceError(
+                    f"{MEASURED}, line {line}: {row}; expected the columns {', '.join(COLUMNS)}, with yes or no "
+                    "under finished, and minutes above 0 where it is yes."
+                ) from error
     return found
 
 

@@ -157,8 +157,11 @@ def files(notebook: dict[str, Any], slug: str, root: Path) -> dict[str, bytes]:
             used.append(path)
     used += [path for path in (root / "LICENSE", root / "_toc.yml", *root.glob("chapters/*/chapter.toml")) if path.is_file()]
     used += [path for name in set(COMPANION.findall(text)) if (path := root / "book" / name).is_file()]
-    used += [path for path in (root / "chapters" / slug).rglob("*")
-             if path.is_file() and not SITE_ONLY.fullmatch(path.name) and path.name in text]
+    used += [
+        path
+        for path in (root / "chapters" / slug).rglob("*")
+        if path.is_file() and not SITE_ONLY.fullmatch(path.name) and path.name in text
+    ]
     found = {path.relative_to(root).as_posix(): path.read_bytes() for path in used}
     for path in root.glob("chapters/*/chapter.toml"):
         page = path.parent.with_suffix(".md")

@@ -48,7 +48,7 @@ def shorten(text: str, longest: int = LONGEST) -> str:
         return text
     cut = text[:longest]
     end = max(cut.rfind(mark) for mark in (". ", "? ", "! "))
-    return cut[:end + 1] if end > longest // 3 else cut.rpartition(" ")[0].rstrip(",;:") + " …"
+    return cut[: end + 1] if end > longest // 3 else cut.rpartition(" ")[0].rstrip(",;:") + " …"
 
 
 def parse(text: str) -> Front:
@@ -57,7 +57,7 @@ def parse(text: str) -> Front:
     if found := re.match(r"---\n(.*?)\n---\n", text, re.DOTALL):
         if stated := re.search(r"(?m)^description: *(.+)$", found[1]):
             description = stated[1].strip().strip("\"'")
-        text = text[found.end():]
+        text = text[found.end() :]
     title = found[1] if (found := manifests.HEADING.search(text)) else ""
     if not description:
         blocks = re.split(r"\n\s*\n", re.sub(r"(?ms)^(```|:::).*?^\1\s*$", "", text))

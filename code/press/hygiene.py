@@ -102,6 +102,7 @@ def stored(site: Path, code: str) -> str:
 
 def sound(text: str, name: str) -> str:
     """The page without the faults of the theme's frame."""
+
     def drop(match: re.Match[str]) -> str:
         source = (attribute("src", match.group(1)) or "").partition("?")[0]
         unused = "scripts/fontawesome.js" in source or (name != "search.html" and source.endswith(SEARCH))
@@ -126,11 +127,13 @@ def redirection(text: str, title: str) -> str:
     if bare is None:
         return text
     target, name = bare.group(1), escape(title)
-    return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n<title>{name}</title>\n'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1.0" />\n'
-            f'<meta http-equiv="refresh" content="0; url={target}" />\n<link rel="canonical" href="{target}" />\n'
-            f'<link rel="icon" href="_static/logo.svg" />\n</head>\n<body>\n'
-            f'<main><h1><a href="{target}">{name}</a></h1></main>\n</body>\n</html>\n')
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n<title>{name}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1.0" />\n'
+        f'<meta http-equiv="refresh" content="0; url={target}" />\n<link rel="canonical" href="{target}" />\n'
+        f'<link rel="icon" href="_static/logo.svg" />\n</head>\n<body>\n'
+        f'<main><h1><a href="{target}">{name}</a></h1></main>\n</body>\n</html>\n'
+    )
 
 
 def measured(text: str, page: Path) -> str:

@@ -79,17 +79,27 @@ def table(counts: dict[str, Counter[str]], chapters: int, said: str, ledger: str
         cells = "".join(f'<td class="{word}">{c[word]}</td>' for word in WORDS)
         return f'<tr class="{kind}"><th scope="row">{name}</th>{cells}<td class="bar">{drawn}</td></tr>'
 
-    rows = "".join(row(f'<span aria-hidden="true">{SIDES.get(side, "◇")}</span> {escape(side)}',
-                       f"side-{side.partition(' ')[0]}", c, bar(c, largest)) for side, c in counts.items())
+    rows = "".join(
+        row(
+            f'<span aria-hidden="true">{SIDES.get(side, "◇")}</span> {escape(side)}',
+            f"side-{side.partition(' ')[0]}",
+            c,
+            bar(c, largest),
+        )
+        for side, c in counts.items()
+    )
     rows += row("all", "all", total, f"<strong>{sum(sizes.values())}</strong> claims")
-    heads = "".join(f'<th scope="col" class="{word}"><span aria-hidden="true">{sign}</span> {word}</th>'
-                    for word, sign in WORDS.items())
+    heads = "".join(
+        f'<th scope="col" class="{word}"><span aria-hidden="true">{sign}</span> {word}</th>' for word, sign in WORDS.items()
+    )
     unjudged = f" {total['not judged']} more were not judged." if total["not judged"] else ""
     more = f' <a href="{escape(ledger)}">Read every line</a>' if ledger else ""
-    return (f'<div class="alchemy-score" id="score">{PATTERNS}<table><caption>The ledger, live: '
-            f'{sum(sizes.values())} claims from {chapters} chapters</caption><thead><tr><th scope="col">led by</th>{heads}'
-            f'<th scope="col" class="bar">drawn</th></tr></thead><tbody>{rows}</tbody></table>'
-            f'<p class="alchemy-kicker">{escape(said + unjudged)}{more}</p></div>')
+    return (
+        f'<div class="alchemy-score" id="score">{PATTERNS}<table><caption>The ledger, live: '
+        f'{sum(sizes.values())} claims from {chapters} chapters</caption><thead><tr><th scope="col">led by</th>{heads}'
+        f'<th scope="col" class="bar">drawn</th></tr></thead><tbody>{rows}</tbody></table>'
+        f'<p class="alchemy-kicker">{escape(said + unjudged)}{more}</p></div>'
+    )
 
 
 def render(app: Sphinx, docname: str) -> tuple[str, str]:

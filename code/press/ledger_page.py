@@ -28,9 +28,31 @@ from press.verdicts import is_ledger
 
 FOLDER = "_ledger"
 SCORED = "your-bets-scored"  # the id of the section that scores the reader's bets
-FIELDS = ("claim", "chapter", "side", "evidence", "statistic", "says", "measure", "region_from", "holds_low", "holds_high",
-          "verdict", "estimate", "low", "high", "level", "n", "diverged", "method", "source", "device", "scale", "seed",
-          "address")
+FIELDS = (
+    "claim",
+    "chapter",
+    "side",
+    "evidence",
+    "statistic",
+    "says",
+    "measure",
+    "region_from",
+    "holds_low",
+    "holds_high",
+    "verdict",
+    "estimate",
+    "low",
+    "high",
+    "level",
+    "n",
+    "diverged",
+    "method",
+    "source",
+    "device",
+    "scale",
+    "seed",
+    "address",
+)
 EVIDENCE = ("proved", "derived", "reported", "conjectured", "control", "theorem", "experiment")  # in this order
 Entry = dict[str, Any]
 
@@ -49,12 +71,26 @@ def entry(row: Mapping[str, Any], slug: str, source: str, device: str, scale: st
     interval = found.get("interval") or {}
     low, high = claim.get("holds") or (None, None)
     return {
-        "claim": claim["id"], "chapter": slug, "side": claim.get("side"), "evidence": claim.get("evidence") or claim.get("kind"),
-        "region_from": claim.get("region_from"), "statistic": claim.get("statistic"), "says": claim.get("says"),
-        "measure": claim.get("measure"), "holds_low": low, "holds_high": high, "verdict": found.get("word", words_of.NOT_JUDGED),
+        "claim": claim["id"],
+        "chapter": slug,
+        "side": claim.get("side"),
+        "evidence": claim.get("evidence") or claim.get("kind"),
+        "region_from": claim.get("region_from"),
+        "statistic": claim.get("statistic"),
+        "says": claim.get("says"),
+        "measure": claim.get("measure"),
+        "holds_low": low,
+        "holds_high": high,
+        "verdict": found.get("word", words_of.NOT_JUDGED),
         **{name: interval.get(name) for name in ("estimate", "low", "high", "level", "n")},
-        "diverged": found.get("diverged"), "method": interval.get("method"), "source": source,
-        "device": device, "scale": scale, "seed": seed, "asked": asked(claim), "interval": interval,
+        "diverged": found.get("diverged"),
+        "method": interval.get("method"),
+        "source": source,
+        "device": device,
+        "scale": scale,
+        "seed": seed,
+        "asked": asked(claim),
+        "interval": interval,
         "address": f"chapters/{slug}.html#verdict-{slug_of(claim['id'])}",
     }
 
@@ -110,8 +146,10 @@ def scoreboard(found: Iterable[Entry]) -> str:
     words = [w for w in words_of.SIGNS if w != words_of.NOT_JUDGED or any(r["verdict"] == w for r in rows)]
     kinds = {row["evidence"] for row in rows if row["evidence"]}
     lines = []
-    for field, values in (("side", words_of.SIDES),
-                          ("evidence", sorted(kinds, key=lambda k: (EVIDENCE.index(k) if k in EVIDENCE else len(EVIDENCE), k)))):
+    for field, values in (
+        ("side", words_of.SIDES),
+        ("evidence", sorted(kinds, key=lambda k: (EVIDENCE.index(k) if k in EVIDENCE else len(EVIDENCE), k))),
+    ):
         for value in values:
             data = f' data-field="{field}" data-value="{escape(value)}"' + (' class="ledger-last"' if value == values[-1] else "")
             name = f"led by {value}" if field == "side" else value
@@ -119,13 +157,17 @@ def scoreboard(found: Iterable[Entry]) -> str:
     lines.append(("all claims", ' class="ledger-total"', Counter(r["verdict"] for r in rows)))
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in ("claims", *words, "total"))
     body = "".join(
-        f'<tr{data}><th scope="row">{escape(name)}</th>' + "".join(f"<td>{count[w]}</td>" for w in words)
-        + f"<td>{sum(count.values())}</td></tr>" for name, data, count in lines
+        f'<tr{data}><th scope="row">{escape(name)}</th>'
+        + "".join(f"<td>{count[w]}</td>" for w in words)
+        + f"<td>{sum(count.values())}</td></tr>"
+        for name, data, count in lines
     )
     said = "Scoreboard, by side and by evidence"
-    return (f'<div class="alchemy-scroll" tabindex="0" role="region" aria-label="{said}">'
-            f'<table class="alchemy-summary ledger-score"><caption>{said}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
+    return (
+        f'<div class="alchemy-scroll" tabindex="0" role="region" aria-label="{said}">'
+        f'<table class="alchemy-summary ledger-score"><caption>{said}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def downloads(prefix: str) -> str:

@@ -15,8 +15,20 @@ from typing import Any
 from alchemy.words import SIDE_SIGNS, SIGNS
 
 Entry = Mapping[str, Any]
-DATA = ("claim", "asked", "chapter", "side", "evidence", "verdict", "region_from", "device", "source", "estimate",
-        "holds_low", "holds_high")
+DATA = (
+    "claim",
+    "asked",
+    "chapter",
+    "side",
+    "evidence",
+    "verdict",
+    "region_from",
+    "device",
+    "source",
+    "estimate",
+    "holds_low",
+    "holds_high",
+)
 SHORT = 12  # lines that are read at once: so few stand in one table, without folds
 
 
@@ -60,13 +72,17 @@ def columns(lines: Sequence[Entry], elsewhere: Mapping[str, str] | None) -> dict
     }
     if elsewhere is not None:
         made["on other seeds"] = lambda line: escape(
-            elsewhere.get(line["claim"], "not run") if line["source"] == "this build" else "–")
+            elsewhere.get(line["claim"], "not run") if line["source"] == "this build" else "–"
+        )
     made["led by"] = lambda line: f"{SIDE_SIGNS.get(line['side'], '')} {escape(str(line['side']))}"
     made["evidence"] = lambda line: escape(str(line["evidence"]))
     if any(line.get("region_from") for line in lines):
         made["region from"] = lambda line: escape(str(line.get("region_from") or ""))
-    return made | {"found": lambda line: escape(found(line)), "holds if": lambda line: escape(region(line)),
-                   "device": lambda line: escape(line["device"])}
+    return made | {
+        "found": lambda line: escape(found(line)),
+        "holds if": lambda line: escape(region(line)),
+        "device": lambda line: escape(line["device"]),
+    }
 
 
 def row(line: Entry, cells: Mapping[str, Callable[[Entry], str]], linked: bool) -> str:
@@ -85,16 +101,21 @@ def table(caption: str, lines: Iterable[Entry], cells: Mapping[str, Callable[[En
     """A table that scrolls in a region of its own, which a keyboard reaches."""
     heads = "".join(f'<th scope="col" class="{title.replace(" ", "-")}">{title}</th>' for title in ("claim", *cells))
     body = "".join(row(line, cells, linked) for line in lines)
-    return (f'<div class="alchemy-scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-            f'<table class="alchemy-summary {name}"><caption>{escape(caption)}</caption>'
-            f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>")
+    return (
+        f'<div class="alchemy-scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<table class="alchemy-summary {name}"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def counts(lines: Iterable[Entry]) -> str:
     """How often each word fell, this build's lines only: signs, words and numbers."""
     words = Counter(line["verdict"] for line in lines if line["source"] == "this build")
-    return " ".join(f'<span class="ledger-words {word.replace(" ", "-")}">{sign} {words[word]} {word}</span>'
-                    for word, sign in SIGNS.items() if words[word])
+    return " ".join(
+        f'<span class="ledger-words {word.replace(" ", "-")}">{sign} {words[word]} {word}</span>'
+        for word, sign in SIGNS.items()
+        if words[word]
+    )
 
 
 def groups(lines: Sequence[Entry], titles: Mapping[str, str], elsewhere: Mapping[str, str] | None, linked: bool) -> str:
@@ -103,8 +124,10 @@ def groups(lines: Sequence[Entry], titles: Mapping[str, str], elsewhere: Mapping
     for slug, members in groupby(lines, key=lambda line: line["chapter"]):
         own, title = list(members), titles.get(slug, slug)
         name = f' id="ledger-{slug}"' if linked else ""
-        made.append(f'<details class="ledger-group"{name}><summary><span class="ledger-title">{escape(title)}</span> '
-                    f"{counts(own)}</summary>{table(title, own, cells, linked, 'ledger-table')}</details>")
+        made.append(
+            f'<details class="ledger-group"{name}><summary><span class="ledger-title">{escape(title)}</span> '
+            f"{counts(own)}</summary>{table(title, own, cells, linked, 'ledger-table')}</details>"
+        )
     return f'<div class="ledger-groups{" ledger-whole" if linked else ""}">{"".join(made)}</div>'
 
 

@@ -47,10 +47,17 @@ def card_path(docname: str) -> str:
 def tags(app: Sphinx, docname: str, title: str, description: str) -> dict[str, str]:
     """Name -> content of a page's tags. Social networks want absolute addresses: without one, a relative one stands in."""
     base, up = site_url(app), "../" * docname.count("/")
-    found = {"og:site_name": social.BOOK, "og:type": "book" if docname == app.config.root_doc else "article",
-             "og:title": title, "og:description": description, "og:image": f"{base or up}{card_path(docname)}",
-             "og:image:width": str(social.SIZE[0]), "og:image:height": str(social.SIZE[1]),
-             "og:image:alt": f"{title}. {description}", "twitter:card": "summary_large_image"}
+    found = {
+        "og:site_name": social.BOOK,
+        "og:type": "book" if docname == app.config.root_doc else "article",
+        "og:title": title,
+        "og:description": description,
+        "og:image": f"{base or up}{card_path(docname)}",
+        "og:image:width": str(social.SIZE[0]),
+        "og:image:height": str(social.SIZE[1]),
+        "og:image:alt": f"{title}. {description}",
+        "twitter:card": "summary_large_image",
+    }
     if base:
         found["og:url"] = base + app.builder.get_target_uri(docname)
     return found
@@ -60,8 +67,10 @@ def head(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
     """Add the tags to the page's head."""
     up = "../" * pagename.count("/")
     lines = [f'<meta name="theme-color" media="(prefers-color-scheme: {mode})" content="{color}"/>' for mode, color in COLORS]
-    lines += [f'<link rel="icon" type="image/png" sizes="48x48" href="{up}_static/logo-48.png"/>',
-              f'<link rel="apple-touch-icon" href="{up}_static/logo-180.png"/>']
+    lines += [
+        f'<link rel="icon" type="image/png" sizes="48x48" href="{up}_static/logo-48.png"/>',
+        f'<link rel="apple-touch-icon" href="{up}_static/logo-180.png"/>',
+    ]
     if pagename in app.env.found_docs:
         front = fronts.front(app.env, pagename)
         if front.description:
@@ -87,17 +96,24 @@ def draw(app: Sphinx, out: Path) -> None:
 def sitemap(app: Sphinx, base: str) -> str:
     """The site's map, for a known address."""
     rows = "".join(f"  <url><loc>{escape(base + app.builder.get_target_uri(name))}</loc></url>\n" for name in pages(app))
-    return ('<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-            f"{rows}</urlset>\n")
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{rows}</urlset>\n'
+    )
 
 
 def index(app: Sphinx, base: str, out: Path) -> str:
     """The plain index: one line a page, with its source, and the data that the site offers."""
     captions = parts(Path(app.srcdir))
     first = fronts.front(app.env, app.config.root_doc)
-    lines = [f"# {first.title}", "", f"> {first.description}", "",
-             "Text and figures CC BY 4.0, code MIT. The source of a chapter is Markdown with its code cells; the executed "
-             "notebook beside it has the outputs. Every verdict is decided by a rule over registered claims.", ""]
+    lines = [
+        f"# {first.title}",
+        "",
+        f"> {first.description}",
+        "",
+        "Text and figures CC BY 4.0, code MIT. The source of a chapter is Markdown with its code cells; the executed "
+        "notebook beside it has the outputs. Every verdict is decided by a rule over registered claims.",
+        "",
+    ]
     part = None
     for name in pages(app):
         caption = captions.get(name, "The book") or "Pages"

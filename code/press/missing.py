@@ -49,8 +49,12 @@ def fill(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doc
     """The page's text: search and contents."""
     if pagename == NAME:
         contents = context["toctree"](maxdepth=1, collapse=False, includehidden=True, titles_only=True)
-        context["body"] = BODY.format(title=TITLE, contents=contents, book=escape(app.config.html_title),
-                                      home=app.builder.get_target_uri(app.config.root_doc))
+        context["body"] = BODY.format(
+            title=TITLE,
+            contents=contents,
+            book=escape(app.config.html_title),
+            home=app.builder.get_target_uri(app.config.root_doc),
+        )
 
 
 def rooted(text: str, root: str) -> str:

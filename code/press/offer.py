@@ -62,12 +62,16 @@ def snippet(found: dict[str, dict[str, str]], base: str) -> str:
         if kind in found:
             row = found[kind]
             when = f'<time datetime="{row["date"]}">{row["date"]}</time>'
-            items.append(f'<li><a href="{escape(base)}{FOLDER}/{NAME}.{kind}" download>The book as {label}</a> '
-                         f'<span class="alchemy-quiet">{row["size"]}, {when}</span></li>')
+            items.append(
+                f'<li><a href="{escape(base)}{FOLDER}/{NAME}.{kind}" download>The book as {label}</a> '
+                f'<span class="alchemy-quiet">{row["size"]}, {when}</span></li>'
+            )
         else:
             items.append(f"<li>The book as {label}: not made for this site; <code>make {kind}</code> makes it.</li>")
-    return (f'<!-- paper:begin --><ul class="alchemy-paper no-paper" aria-label="The book on paper">{"".join(items)}</ul>'
-            "<!-- paper:end -->")
+    return (
+        f'<!-- paper:begin --><ul class="alchemy-paper no-paper" aria-label="The book on paper">{"".join(items)}</ul>'
+        "<!-- paper:end -->"
+    )
 
 
 def publish(site: Path, folder: Path) -> None:

@@ -39,8 +39,12 @@ def figure(renderer: NbElementRenderer, data: MimeData) -> list[nodes.Element]:
     image = renderer.render_image(data)[0]
     if not about.get("alt"):
         where = (renderer.renderer.document["source"], data.line)
-        LOGGER.warning("an image output has no alt text; publish figures through alchemy.figures.show(fig, alt=...)",
-                       location=where, type="alchemy", subtype="alt")
+        LOGGER.warning(
+            "an image output has no alt text; publish figures through alchemy.figures.show(fig, alt=...)",
+            location=where,
+            type="alchemy",
+            subtype="alt",
+        )
         return [image]
     image["alt"] = about["alt"]
     image["classes"].append("alchemy-figure")

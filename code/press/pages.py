@@ -80,11 +80,19 @@ def publish(app: Sphinx, exception: Exception | None) -> None:
 
 def with_setup(notebook: dict[str, Any], slug: str, repository: str, root: Path) -> dict[str, Any]:
     """The notebook with a first cell that brings the laboratory: from the repository, else out of the notebook."""
-    cell = {"cell_type": "code", "id": "laboratory", "metadata": {"tags": ["setup"]},
-            "source": firstcell.source(notebook, slug, repository, root), "outputs": [], "execution_count": None}
+    cell = {
+        "cell_type": "code",
+        "id": "laboratory",
+        "metadata": {"tags": ["setup"]},
+        "source": firstcell.source(notebook, slug, repository, root),
+        "outputs": [],
+        "execution_count": None,
+    }
     carried = {} if repository else {"laboratory": firstcell.laboratory(notebook, slug, root)}
-    return notebook | {"cells": [cell, *map(without_stderr, notebook["cells"])],
-                       "metadata": notebook.get("metadata", {}) | carried}
+    return notebook | {
+        "cells": [cell, *map(without_stderr, notebook["cells"])],
+        "metadata": notebook.get("metadata", {}) | carried,
+    }
 
 
 def without_stderr(cell: dict[str, Any]) -> dict[str, Any]:

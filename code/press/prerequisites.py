@@ -64,8 +64,10 @@ def drawing(nodes: list[Node], address: dict[str, str]) -> str:
         at[node.docname] = y - 5
         spans = "".join(f'<tspan x="{TEXT}" dy="{LINE if i else 0}">{escape(line)}</tspan> ' for i, line in enumerate(lines))
         kind = "chapter" if number else "page"
-        texts.append(f'<a href="{escape(address[node.docname])}"><circle class="{kind}" cx="{DOT}" cy="{y - 5:.0f}" r="6"/>'
-                     f'<text x="{TEXT}" y="{y:.0f}">{spans}</text></a>')
+        texts.append(
+            f'<a href="{escape(address[node.docname])}"><circle class="{kind}" cx="{DOT}" cy="{y - 5:.0f}" r="6"/>'
+            f'<text x="{TEXT}" y="{y:.0f}">{spans}</text></a>'
+        )
         y += LINE * len(lines) + GAP
     lines = []
     bases = [node.docname for node in nodes if node.manifest is None]
@@ -73,21 +75,29 @@ def drawing(nodes: list[Node], address: dict[str, str]) -> str:
         x = RAIL + 8 * depth
         users = [node for node in nodes if base in node.needs]
         lines.append(f'<path class="rail" d="M{DOT - 8} {at[base]:.0f} H{x} V{at[users[-1].docname]:.0f}"/>')
-        lines += [f'<path class="rail{"" if node.needs[base] else " offered"}" '
-                  f'd="M{x} {at[node.docname]:.0f} H{DOT - 9}"/>' for node in users]
+        lines += [
+            f'<path class="rail{"" if node.needs[base] else " offered"}" d="M{x} {at[node.docname]:.0f} H{DOT - 9}"/>'
+            for node in users
+        ]
     for node in nodes:
         for to, hard in node.needs.items():
             if to in bases:
                 continue
             a, b = at[to], at[node.docname]
             bulge = min(62.0, 26 + abs(b - a) / 6)
-            lines.append(f'<path class="arc{"" if hard else " offered"}" marker-end="url(#map-tip)" d="M{DOT - 5} {a + 4:.0f} '
-                         f'C{DOT - bulge:.0f} {a + 12:.0f} {DOT - bulge:.0f} {b - 12:.0f} {DOT - 8} {b - 4:.0f}"/>')
-    tip = ('<defs><marker id="map-tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="5" markerHeight="5" '
-           'orient="auto-start-reverse"><path d="M0 0 L10 5 L0 10 z"/></marker></defs>')
-    return (f'<svg class="alchemy-map" viewBox="0 0 {WIDTH} {y - GAP + 8:.0f}" role="group" aria-label="Map of the chapters: '
-            f'what each one assumes. The list below says the same.">'
-            f'{tip}{"".join(lines)}{"".join(texts)}</svg>')
+            lines.append(
+                f'<path class="arc{"" if hard else " offered"}" marker-end="url(#map-tip)" d="M{DOT - 5} {a + 4:.0f} '
+                f'C{DOT - bulge:.0f} {a + 12:.0f} {DOT - bulge:.0f} {b - 12:.0f} {DOT - 8} {b - 4:.0f}"/>'
+            )
+    tip = (
+        '<defs><marker id="map-tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="5" markerHeight="5" '
+        'orient="auto-start-reverse"><path d="M0 0 L10 5 L0 10 z"/></marker></defs>'
+    )
+    return (
+        f'<svg class="alchemy-map" viewBox="0 0 {WIDTH} {y - GAP + 8:.0f}" role="group" aria-label="Map of the chapters: '
+        f'what each one assumes. The list below says the same.">'
+        f'{tip}{"".join(lines)}{"".join(texts)}</svg>'
+    )
 
 
 def listing(nodes: list[Node], address: dict[str, str]) -> list[tuple[str, str]]:
@@ -111,13 +121,18 @@ def render(app: Sphinx, docname: str) -> tuple[str, str]:
     address = {node.docname: places.link(app, docname, node.docname) for node in nodes}
     rows = listing(nodes, address)
     items = "".join(f"<li><strong>{title}</strong> assumes: {said}</li>" for title, said in rows)
-    html = (f'<figure class="alchemy-mapped">{drawing(nodes, address)}<figcaption>The rail joins what every chapter on it '
-            f"assumes. An arrow leads from a chapter to one that builds on it: solid where it is assumed, dashed where it only "
-            f'helps, because what is used is said again.</figcaption></figure>'
-            f'<details class="alchemy-same"><summary>The same as a list, with what you should '
-            f"know from elsewhere</summary><ul>{items}</ul></details>")
-    return html, "\n".join(f"{node.front.title}: {fronts.plain(manifests.sentence(node.manifest, manifests.title))}"
-                           for node in nodes if node.manifest)
+    html = (
+        f'<figure class="alchemy-mapped">{drawing(nodes, address)}<figcaption>The rail joins what every chapter on it '
+        f"assumes. An arrow leads from a chapter to one that builds on it: solid where it is assumed, dashed where it only "
+        f'helps, because what is used is said again.</figcaption></figure>'
+        f'<details class="alchemy-same"><summary>The same as a list, with what you should '
+        f"know from elsewhere</summary><ul>{items}</ul></details>"
+    )
+    return html, "\n".join(
+        f"{node.front.title}: {fronts.plain(manifests.sentence(node.manifest, manifests.title))}"
+        for node in nodes
+        if node.manifest
+    )
 
 
 def connect(app: Sphinx) -> None:

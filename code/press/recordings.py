@@ -42,8 +42,12 @@ def today(recorder: Path) -> str:
 def write(recorder: Path, results: Results) -> Path:
     """Record, and keep it with its provenance."""
     about = {
-        "recorded": datetime.now(UTC).date().isoformat(), "machine": f"{platform.machine()} CPU",
-        "jax": metadata.version("jax"), "scale": scale.current(), "seed": scale.seed(), "fingerprint": today(recorder),
+        "recorded": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.machine()} CPU",
+        "jax": metadata.version("jax"),
+        "scale": scale.current(),
+        "seed": scale.seed(),
+        "fingerprint": today(recorder),
     }
     kept = about | project.load(recorder).record(results)
     path = target(recorder)

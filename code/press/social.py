@@ -49,7 +49,7 @@ def card(title: str, question: str, kicker: str) -> Image.Image:
     room = (SIZE[1] - 110 - y) // 42
     lines = textwrap.wrap(question, 56)
     if len(lines) > room:
-        lines = [*lines[:room - 1], lines[room - 1].rstrip(",;:") + " …"] if room > 0 else []
+        lines = [*lines[: room - 1], lines[room - 1].rstrip(",;:") + " …"] if room > 0 else []
     for line in lines:
         draw.text((84, y), line, font=font(31), fill=INK)
         y += 42

@@ -35,9 +35,11 @@ def citing(sources: dict[str, str]) -> dict[str, list[str]]:
 def head(event: dict[str, Any]) -> str:
     """The first line of an entry as HTML: month, shape, kind and form."""
     year, month = event["date"].split("-")
-    return (f'<p class="when"><time datetime="{event["date"]}">{MONTHS[int(month) - 1]} {year}</time> '
-            f'<span class="what"><span class="shape" aria-hidden="true">{SHAPES[event["kind"]]}</span> '
-            f'{escape(event["kind"])} · {escape(event["form"])}</span></p>')
+    return (
+        f'<p class="when"><time datetime="{event["date"]}">{MONTHS[int(month) - 1]} {year}</time> '
+        f'<span class="what"><span class="shape" aria-hidden="true">{SHAPES[event["kind"]]}</span> '
+        f'{escape(event["kind"])} · {escape(event["form"])}</span></p>'
+    )
 
 
 class TimelineDirective(SphinxDirective):

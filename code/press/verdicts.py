@@ -62,8 +62,11 @@ def check(app: Sphinx, exception: Exception | None) -> None:
         for problem in problems:
             LOGGER.warning("ledger: %s", problem, type="alchemy", subtype="ledger")
         if problems:
-            LOGGER.warning("ledger: re-read the chapters' interpretation; `make ledger UPDATE=1` accepts the change.",
-                           type="alchemy", subtype="ledger")
+            LOGGER.warning(
+                "ledger: re-read the chapters' interpretation; `make ledger UPDATE=1` accepts the change.",
+                type="alchemy",
+                subtype="ledger",
+            )
             app.statuscode = 1
     if app.statuscode or getattr(app, "_warncount", 0):
         forget(app)

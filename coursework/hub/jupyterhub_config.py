@@ -47,8 +47,21 @@ def hand_out(spawner) -> None:  # noqa: ANN001
     for notebook in sorted((RELEASE / name).glob("*.ipynb")):
         # nbgrader's layout, ASSIGNMENT/ASSIGNMENT.ipynb, ready for `nbgrader submit`
         folder = home / notebook.stem
-        subprocess.run(["/bin/sh", "-c", '[ -e "$1" ] || { umask 077 && mkdir -p "$1" && cat > "$1/$2"; }', "sh",
-                        str(folder), notebook.name], input=notebook.read_bytes(), cwd="/", check=True, timeout=60, **rights)
+        subprocess.run(
+            [
+                "/bin/sh",
+                "-c",
+                '[ -e "$1" ] || { umask 077 && mkdir -p "$1" && cat > "$1/$2"; }',
+                "sh",
+                str(folder),
+                notebook.name,
+            ],
+            input=notebook.read_bytes(),
+            cwd="/",
+            check=True,
+            timeout=60,
+            **rights,
+        )
 
 
 c.Spawner.pre_spawn_hook = hand_out

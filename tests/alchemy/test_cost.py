@@ -29,10 +29,15 @@ def test_what_compiles_inside_another_compilation_is_counted_once(monkeypatch: p
     assert cost._meter.compiling == pytest.approx(6.0)
 
 
-@pytest.mark.parametrize(("seconds", "yardstick", "over"), [
-    (60.0, cost.REFERENCE, False), (61.0, cost.REFERENCE, True),
-    (110.0, 2 * cost.REFERENCE, False), (35.0, cost.REFERENCE / 2, True),  # a slow machine, and a fast one
-])
+@pytest.mark.parametrize(
+    ("seconds", "yardstick", "over"),
+    [
+        (60.0, cost.REFERENCE, False),
+        (61.0, cost.REFERENCE, True),
+        (110.0, 2 * cost.REFERENCE, False),
+        (35.0, cost.REFERENCE / 2, True),  # a slow machine, and a fast one
+    ],
+)
 def test_a_budget_is_judged_in_yardsticks(seconds: float, yardstick: float, over: bool) -> None:
     assert cost.over_budget({"seconds": seconds, "yardstick": yardstick}, "laptop") == over
 

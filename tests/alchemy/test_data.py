@@ -135,7 +135,7 @@ def test_shrinking_is_a_mean_over_each_block_of_the_middle(kind, crop, pool):
     assert type(found) is type(kind(images)) and found.shape == (3, crop // pool, crop // pool)
     for row, column in np.ndindex(found.shape[1:]):
         y, x = edge + row * pool, edge + column * pool
-        assert np.asarray(found[:, row, column]) == pytest.approx(images[:, y:y + pool, x:x + pool].mean((1, 2)), rel=1e-5)
+        assert np.asarray(found[:, row, column]) == pytest.approx(images[:, y : y + pool, x : x + pool].mean((1, 2)), rel=1e-5)
 
 
 @pytest.mark.parametrize(("crop", "pool"), [(30, 2), (21, 1), (20, 3), (20, 0), (0, 1)])
@@ -193,9 +193,7 @@ def test_subset_of_an_impossible_size(n):
 
 @pytest.mark.parametrize("seed", ["a", -1, None, 0.5, True, np.zeros(3)])
 def test_subset_with_an_impossible_seed(seed):
-    with pytest.raises(
-        data.DataError, match="expected an integer >= 0, a numpy.random.Generator or one JAX key"
-    ):
+    with pytest.raises(data.DataError, match="expected an integer >= 0, a numpy.random.Generator or one JAX key"):
         data.load("mnist5k").subset(5, seed=seed)
 
 
@@ -257,9 +255,7 @@ def test_mnist1d_shifts_cyclically_and_uniformly():
 
 
 def test_mnist1d_noise_has_the_scale_and_the_smoothness_of_its_knobs():
-    knobs = data.Mnist1d(
-        samples=20, scale=0, iid_noise=0, shear=0, padding=(60, 60), max_translation=1, length=72
-    )
+    knobs = data.Mnist1d(samples=20, scale=0, iid_noise=0, shear=0, padding=(60, 60), max_translation=1, length=72)
     found = mnist1d.examples(np.zeros((3000, 12)), knobs, np.random.default_rng(0))
     assert np.all(found[:, :12] == 0)
     assert found[:, 12].std() > 0.05
@@ -268,12 +264,8 @@ def test_mnist1d_noise_has_the_scale_and_the_smoothness_of_its_knobs():
     assert silent.std() == pytest.approx(0.25 / np.sqrt(2 * 2 * np.sqrt(np.pi)), rel=0.03)
     neighbours = np.corrcoef(silent[:, :-2].ravel(), silent[:, 2:].ravel())[0, 1]
     assert neighbours == pytest.approx(np.exp(-(2**2) / (4 * 2**2)), abs=0.03)
-    knobs = data.Mnist1d(
-        samples=20, scale=0, correlated_noise=0, shear=0, padding=(60, 60), max_translation=1
-    )
-    assert mnist1d.examples(np.zeros((3000, 12)), knobs, np.random.default_rng(0))[
-        :, 0
-    ].std() == pytest.approx(0.02, rel=0.05)
+    knobs = data.Mnist1d(samples=20, scale=0, correlated_noise=0, shear=0, padding=(60, 60), max_translation=1)
+    assert mnist1d.examples(np.zeros((3000, 12)), knobs, np.random.default_rng(0))[:, 0].std() == pytest.approx(0.02, rel=0.05)
 
 
 def test_mnist1d_shear_tilts_by_a_line_and_scale_stretches_the_height():
@@ -290,9 +282,7 @@ def test_mnist1d_shear_tilts_by_a_line_and_scale_stretches_the_height():
 
 
 def test_mnist1d_with_shuffled_positions_is_a_permutation_of_columns():
-    plain, mixed = (
-        data.load("mnist1d", knobs=data.Mnist1d(shuffle_positions=flag)) for flag in (False, True)
-    )
+    plain, mixed = (data.load("mnist1d", knobs=data.Mnist1d(shuffle_positions=flag)) for flag in (False, True))
     order = np.abs(plain.x_train[:5, :, None] - mixed.x_train[:5, None, :]).sum(0).argmin(0)
     assert sorted(order) == list(range(40))
     assert list(order) != list(range(40))

@@ -141,9 +141,7 @@ def test_wrong_checksum_raises_and_leaves_nothing(server, cache, toy):
 
 def test_cut_connection_raises_keeps_the_part_and_is_continued(server, cache, toy):
     server.behaviour = ["cut"]
-    with pytest.raises(
-        data.DataError, match=r"the connection was cut; 100,000 bytes are kept in .*toy\.bin\.part"
-    ):
+    with pytest.raises(data.DataError, match=r"the connection was cut; 100,000 bytes are kept in .*toy\.bin\.part"):
         download.fetch(toy)
     assert left(cache) == {"toy.bin.part"}
     assert (cache / "toy.bin.part").read_bytes() == BODY[:100_000]

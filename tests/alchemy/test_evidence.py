@@ -82,12 +82,15 @@ def test_differences_name_the_claims_that_only_one_side_knows(book):
     assert (only.id, only.committed, only.found) == ("test-topic/b", None, "failed")
 
 
-@pytest.mark.parametrize(("name", "content", "parts"), [
-    ("words.json", "{", ["JSON", "alchemy ledger --update"]),
-    ("words.json", '{"code": "", "words": {"test-topic/a": "true"}}', ["words.test-topic/a", "'true'"]),
-    ("words.json", '{"words": {}}', ["code"]),
-    ("others.json", '{"code": "", "seeds": {"one": {}}}', ["seeds.one", "alchemy replicate"]),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "parts"),
+    [
+        ("words.json", "{", ["JSON", "alchemy ledger --update"]),
+        ("words.json", '{"code": "", "words": {"test-topic/a": "true"}}', ["words.test-topic/a", "'true'"]),
+        ("words.json", '{"words": {}}', ["code"]),
+        ("others.json", '{"code": "", "seeds": {"one": {}}}', ["seeds.one", "alchemy replicate"]),
+    ],
+)
 def test_a_malformed_file_is_named_with_its_field_and_the_command_that_writes_it(book, name, content, parts):
     path = project.evidence(SLUG, name)
     path.parent.mkdir(parents=True)
@@ -97,13 +100,16 @@ def test_a_malformed_file_is_named_with_its_field_and_the_command_that_writes_it
     assert all(part in str(caught.value) for part in [f"{SLUG}/evidence/{name}", *parts])
 
 
-@pytest.mark.parametrize(("word", "others", "said", "reversed_on"), [
-    ("held", {}, "", []),
-    ("held", {1: "held", 2: "held"}, "same on 2", []),
-    ("held", {1: "held", 4: "undecided"}, "same on 1, undecided on 1 (seed 4)", []),
-    ("failed", {1: "held", 2: "undecided", 3: "held"}, "held on 2 (seeds 1, 3), undecided on 1 (seed 2)", [1, 3]),
-    ("undecided", {1: "held", 2: "failed"}, "held on 1 (seed 1), failed on 1 (seed 2)", []),
-])
+@pytest.mark.parametrize(
+    ("word", "others", "said", "reversed_on"),
+    [
+        ("held", {}, "", []),
+        ("held", {1: "held", 2: "held"}, "same on 2", []),
+        ("held", {1: "held", 4: "undecided"}, "same on 1, undecided on 1 (seed 4)", []),
+        ("failed", {1: "held", 2: "undecided", 3: "held"}, "held on 2 (seeds 1, 3), undecided on 1 (seed 2)", [1, 3]),
+        ("undecided", {1: "held", 2: "failed"}, "held on 1 (seed 1), failed on 1 (seed 2)", []),
+    ],
+)
 def test_how_a_verdict_fared_elsewhere_in_one_phrase(word, others, said, reversed_on):
     assert evidence.summary(word, others) == said
     assert evidence.reversed_by(word, others) == reversed_on

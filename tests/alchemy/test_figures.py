@@ -102,12 +102,24 @@ print(*sorted(found[0]), hashlib.sha256(found[0]["image/svg+xml"].encode()).hexd
 """
 
 
-@pytest.mark.parametrize("rc", ["text.color: white", "text.usetex: True", "figure.facecolor: black\nfont.size: 30",
-                                "lines.linestyle: --\nsavefig.transparent: False\nsavefig.bbox: tight"])
+@pytest.mark.parametrize(
+    "rc",
+    [
+        "text.color: white",
+        "text.usetex: True",
+        "figure.facecolor: black\nfont.size: 30",
+        "lines.linestyle: --\nsavefig.transparent: False\nsavefig.bbox: tight",
+    ],
+)
 def test_nothing_of_a_users_own_matplotlibrc_is_in_a_figure(tmp_path, rc):
     def drawn(**environment: str) -> str:
-        done = subprocess.run([sys.executable, "-c", PLAIN], capture_output=True, text=True, check=True,
-                              env=os.environ | {"MPLBACKEND": "agg", "JAX_PLATFORMS": "cpu"} | environment)
+        done = subprocess.run(
+            [sys.executable, "-c", PLAIN],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"MPLBACKEND": "agg", "JAX_PLATFORMS": "cpu"} | environment,
+        )
         return done.stdout
 
     (tmp_path / "matplotlibrc").write_text(rc + "\n")
@@ -115,10 +127,14 @@ def test_nothing_of_a_users_own_matplotlibrc_is_in_a_figure(tmp_path, rc):
     assert drawn(MPLCONFIGDIR=str(tmp_path)) == drawn(MPLCONFIGDIR=str(tmp_path / "empty"))
 
 
-@pytest.mark.parametrize(("rows", "columns", "shape", "places"), [
-    (1, 3, (3,), [(0, 0), (0, 1), (1, 0)]), (1, 4, (4,), [(0, 0), (0, 1), (1, 0), (1, 1)]),
-    (2, 4, (2, 4), [(i, j) for i in range(4) for j in range(2)]),
-])
+@pytest.mark.parametrize(
+    ("rows", "columns", "shape", "places"),
+    [
+        (1, 3, (3,), [(0, 0), (0, 1), (1, 0)]),
+        (1, 4, (4,), [(0, 0), (0, 1), (1, 0), (1, 1)]),
+        (2, 4, (2, 4), [(i, j) for i in range(4) for j in range(2)]),
+    ],
+)
 def test_more_than_two_columns_are_stacked_and_keep_their_shape(rows, columns, shape, places):
     fig, axes = figures.new(rows, columns, height=2.0, sharex=True, sharey=True)
     assert axes.shape == shape and len(fig.axes) == rows * columns
@@ -196,9 +212,7 @@ def test_theory_and_experiment_are_told_apart_without_colour():
     import jax.numpy as jnp
 
     _, ax = figures.new()
-    figures.theory_vs_experiment(
-        ax, np.linspace(0, 1, 50), jnp.ones(50), np.arange(3), jnp.ones((5, 3)), region=(0.9, 1.1)
-    )
+    figures.theory_vs_experiment(ax, np.linspace(0, 1, 50), jnp.ones(50), np.arange(3), jnp.ones((5, 3)), region=(0.9, 1.1))
     theory, experiment = ax.lines
     assert theory.get_marker() in ("None", "", None) and experiment.get_marker() == "o"
     assert to_rgb(theory.get_color()) != to_rgb(experiment.get_color())
@@ -263,7 +277,12 @@ def test_a_heat_map_names_its_cells_and_hatches_the_missing_ones():
     assert [t.get_text() for t in ax.get_xticklabels()] == ["1", "10", "100"]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["0.5", "2"]
     assert {t.get_text(): t.get_position() for t in ax.texts} == {
-        "0.00": (0, 0), "0.50": (1, 0), "1.00": (2, 0), "0.25": (0, 1), "0.75": (2, 1)}
+        "0.00": (0, 0),
+        "0.50": (1, 0),
+        "1.00": (2, 0),
+        "0.25": (0, 1),
+        "0.75": (2, 1),
+    }
     assert [patch.get_xy() for patch in ax.patches] == [(0.5, 0.5)]
     assert fig.axes[1].get_ylabel() == "share"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from alchemy import fingerprint
 
 PAGE = '''---
@@ -64,30 +63,36 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return edited
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [
-    ("01-page.md", "# A page", "# The page"),
-    ("01-page.md", "use.double(2)", "use.double(2)  # twice"),
-    ("ours/use.py", '"""Twice."""', '"""Two times."""'),
-    ("ours/use.py", "FACTOR = 2\n", "# the factor\nFACTOR = 2\n\n"),
-    ("ours/use.py", "return helper() + 1", "return helper() + 2"),
-    ("ours/use.py", "UNUSED = 3", "UNUSED = 4"),
-    ("ours/deep.py", "return -x", "return -2 * x"),
-    ("ours/other.py", "return 7", "return 8"),
-    ("ours/theory.py", "return 1", "return 2"),
-])
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("01-page.md", "# A page", "# The page"),
+        ("01-page.md", "use.double(2)", "use.double(2)  # twice"),
+        ("ours/use.py", '"""Twice."""', '"""Two times."""'),
+        ("ours/use.py", "FACTOR = 2\n", "# the factor\nFACTOR = 2\n\n"),
+        ("ours/use.py", "return helper() + 1", "return helper() + 2"),
+        ("ours/use.py", "UNUSED = 3", "UNUSED = 4"),
+        ("ours/deep.py", "return -x", "return -2 * x"),
+        ("ours/other.py", "return 7", "return 8"),
+        ("ours/theory.py", "return 1", "return 2"),
+    ],
+)
 def test_what_a_page_does_not_reach_executes_nothing(world, name: str, old: str, new: str) -> None:
     assert world() == world(name, old, new)
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [
-    ("01-page.md", "use.double(2)", "use.double(3)"),
-    ("ours/use.py", "FACTOR = 2", "FACTOR = 3"),
-    ("ours/use.py", "return FACTOR * deep.same(x)", "return deep.same(x) * FACTOR"),
-    ("ours/use.py", "from ours import deep\n", "from ours import other as deep\n"),
-    ("ours/deep.py", "return x\n\n", "return x + 0\n\n"),
-    ("ours/use.py", "UNUSED = 3", "print('imported')"),  # runs at import, whoever imports it
-    ("01-page.md", "use.double(2)", "getattr(use, 'never')()"),
-])
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("01-page.md", "use.double(2)", "use.double(3)"),
+        ("ours/use.py", "FACTOR = 2", "FACTOR = 3"),
+        ("ours/use.py", "return FACTOR * deep.same(x)", "return deep.same(x) * FACTOR"),
+        ("ours/use.py", "from ours import deep\n", "from ours import other as deep\n"),
+        ("ours/deep.py", "return x\n\n", "return x + 0\n\n"),
+        ("ours/use.py", "UNUSED = 3", "print('imported')"),  # runs at import, whoever imports it
+        ("01-page.md", "use.double(2)", "getattr(use, 'never')()"),
+    ],
+)
 def test_what_a_page_reaches_does(world, name: str, old: str, new: str) -> None:
     assert world() != world(name, old, new)
 

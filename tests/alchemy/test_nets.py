@@ -23,9 +23,7 @@ def test_strided_conv_is_symmetrically_padded_convolution():
     ours = nets.Conv(2, 3, size=5, stride=2, rngs=nnx.Rngs(0))
     x = jax.random.normal(jax.random.key(1), (2, 14, 13, 2))
     kernel = ours.linear.kernel.get_value().reshape(5, 5, 2, 3)
-    direct = jax.lax.conv_general_dilated(
-        x, kernel, (2, 2), [(2, 2), (2, 2)], dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    direct = jax.lax.conv_general_dilated(x, kernel, (2, 2), [(2, 2), (2, 2)], dimension_numbers=("NHWC", "HWIO", "NHWC"))
     assert ours(x).shape == (2, 7, 7, 3)
     np.testing.assert_allclose(ours(x), direct, atol=1e-5)
 
@@ -83,16 +81,19 @@ def test_loss_and_accuracy():
     assert float(nets.cross_entropy(logits[:2], jnp.array([0, 0]))) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("build, said", [
-    (lambda: nets.MLP((3,), rngs=nnx.Rngs(0)), "widths is (3,)"),
-    (lambda: nets.MLP((3, 2), init="xavier", rngs=nnx.Rngs(0)), "init is 'xavier'"),
-    (lambda: nets.MLP((3, 2), gain=0, rngs=nnx.Rngs(0)), "gain is 0"),
-    (lambda: nets.MLP((3, 2), activation="rrelu", rngs=nnx.Rngs(0)), "activation is 'rrelu'"),
-    (lambda: nets.MLP((3, 2), rngs=nnx.Rngs(0))(jnp.ones((1, 4))), "expects 3"),
-    (lambda: nets.Conv(1, 1, size=4, rngs=nnx.Rngs(0)), "expected an odd size"),
-    (lambda: nets.ConvNet((6, 6), 2, channels=(1,), rngs=nnx.Rngs(0)), "one entry a convolution"),
-    (lambda: nets.ConvNet((6, 6), 2, rngs=nnx.Rngs(0))(jnp.ones((1, 5, 5))), "expects (6, 6, 1)"),
-])
+@pytest.mark.parametrize(
+    "build, said",
+    [
+        (lambda: nets.MLP((3,), rngs=nnx.Rngs(0)), "widths is (3,)"),
+        (lambda: nets.MLP((3, 2), init="xavier", rngs=nnx.Rngs(0)), "init is 'xavier'"),
+        (lambda: nets.MLP((3, 2), gain=0, rngs=nnx.Rngs(0)), "gain is 0"),
+        (lambda: nets.MLP((3, 2), activation="rrelu", rngs=nnx.Rngs(0)), "activation is 'rrelu'"),
+        (lambda: nets.MLP((3, 2), rngs=nnx.Rngs(0))(jnp.ones((1, 4))), "expects 3"),
+        (lambda: nets.Conv(1, 1, size=4, rngs=nnx.Rngs(0)), "expected an odd size"),
+        (lambda: nets.ConvNet((6, 6), 2, channels=(1,), rngs=nnx.Rngs(0)), "one entry a convolution"),
+        (lambda: nets.ConvNet((6, 6), 2, rngs=nnx.Rngs(0))(jnp.ones((1, 5, 5))), "expects (6, 6, 1)"),
+    ],
+)
 def test_errors_name_the_value(build, said):
     with pytest.raises(nets.NetError) as error:
         build()

@@ -55,7 +55,6 @@ c = '''
 """
 
 
-
 @pytest.fixture
 def book(tmp_path, monkeypatch) -> Path:
     """A book with one chapter and its manifest."""
@@ -90,12 +89,15 @@ def test_the_root_is_the_named_folder_or_this_checkout(book, monkeypatch, tmp_pa
     assert project.root() == root
 
 
-@pytest.mark.parametrize(("text", "parts"), [
-    ('title = "A"', ["part", "required"]),
-    ('title = "A"\npart = "I"\nminutes = -1', ["minutes", "-1"]),
-    ('title = "A"\npart = "I"\ncolour = "red"', ["colour"]),
-    ('title = "A', ["not TOML"]),
-])
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ('title = "A"', ["part", "required"]),
+        ('title = "A"\npart = "I"\nminutes = -1', ["minutes", "-1"]),
+        ('title = "A"\npart = "I"\ncolour = "red"', ["colour"]),
+        ('title = "A', ["not TOML"]),
+    ],
+)
 def test_a_wrong_manifest_is_named_with_its_field(book, text, parts):
     path = book / "chapters" / SLUG / "chapter.toml"
     path.write_text(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alchemy import fingerprint, project, records, stats
+from alchemy import evidence, fingerprint, project, records, stats
 from alchemy.claims import Claim, Ledger, at_least
 from alchemy.records import RecordError
 
@@ -218,7 +218,7 @@ def test_a_reader_never_sees_a_half_written_record(record):
 
 
 def test_a_record_of_todays_sources_is_current(record):
-    assert records.reasons_stale(record) == [] and records.is_current(record)
+    assert evidence.reasons_stale(record) == []
 
 
 def edit(book: Path, old: str, new: str) -> None:
@@ -241,7 +241,7 @@ def edit(book: Path, old: str, new: str) -> None:
 )
 def test_prose_comments_and_layout_do_not_make_a_record_stale(book, record, old, new):
     edit(book, old, new)
-    assert records.is_current(record)
+    assert evidence.reasons_stale(record) == []
 
 
 @pytest.mark.parametrize(
@@ -255,10 +255,10 @@ def test_prose_comments_and_layout_do_not_make_a_record_stale(book, record, old,
 )
 def test_changed_code_makes_a_record_stale(book, record, old, new):
     edit(book, old, new)
-    assert records.reasons_stale(record) == ["the code that the chapter reaches has changed since"]
+    assert evidence.reasons_stale(record) == ["the code that the chapter reaches has changed since"]
 
 
 def test_a_record_without_a_chapter_is_stale(book, record):
     (book / "chapters" / f"{SLUG}.md").unlink()
-    (reason,) = records.reasons_stale(record)
+    (reason,) = evidence.reasons_stale(record)
     assert SLUG in reason

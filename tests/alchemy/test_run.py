@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from alchemy import evidence, fingerprint, project, worker
 from alchemy import run as runs
 
@@ -92,8 +91,9 @@ def test_a_page_that_fails_is_told_with_its_reason_and_the_others_stay(book) -> 
 
 
 def test_a_claim_that_is_never_judged_fails_its_page(book) -> None:
-    run = book("01-a", "forgotten = claim('a/other', side='rigor', kind='theorem', says='B.', measure='b', holds=at_least(0), "
-                       "seeds=3)")
+    run = book(
+        "01-a", "forgotten = claim('a/other', side='rigor', kind='theorem', says='B.', measure='b', holds=at_least(0), seeds=3)"
+    )
     told: list[str] = []
     assert runs.execute([run], echo=told.append).failed == ["01-a"]
     assert "a/other" in "\n".join(told)
@@ -103,8 +103,14 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(book, tmp_path: Path) -
     book("01-a")
     book("02-b", "time.sleep(60 if not (log.parent / 'again').exists() else 0)")
     command = [sys.executable, "-m", "alchemy.cli", "run", "--jobs", "1"]
-    child = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(fingerprint.LIBRARIES)}, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    child = subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(fingerprint.LIBRARIES)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 120
     while "02-b begins" not in "\n".join(log()):
         assert time.monotonic() < deadline and child.poll() is None, child.stdout.read()
@@ -114,8 +120,14 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(book, tmp_path: Path) -
     assert child.returncode != 0
     assert "interrupted: 02-b" in printed
     (tmp_path / "again").touch()
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(fingerprint.LIBRARIES)}, text=True, capture_output=True,
-                          check=True, timeout=120)
+    done = subprocess.run(
+        command,
+        env=os.environ | {"PYTHONPATH": str(fingerprint.LIBRARIES)},
+        text=True,
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
     assert "02-b" in done.stdout and "01-a" not in done.stdout
     assert [line for line in log() if "01-a begins" in line] == ["01-a begins on " + log()[0].split()[-1]]
 

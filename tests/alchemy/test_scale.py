@@ -11,14 +11,10 @@ import pytest
 from alchemy import scale
 from alchemy.scale import ScaleError, choose
 
-OPTIONS = dict(
-    smoke=dict(seeds=2, steps=20), laptop=dict(seeds=12, steps=2000), gpu=dict(seeds=100, steps=20000)
-)
+OPTIONS = dict(smoke=dict(seeds=2, steps=20), laptop=dict(seeds=12, steps=2000), gpu=dict(seeds=100, steps=20000))
 
 
-@pytest.mark.parametrize(
-    ("value", "name"), [(None, "laptop"), ("", "laptop"), (" gpu ", "gpu"), ("smoke", "smoke")]
-)
+@pytest.mark.parametrize(("value", "name"), [(None, "laptop"), ("", "laptop"), (" gpu ", "gpu"), ("smoke", "smoke")])
 def test_the_environment_picks_the_scale(monkeypatch, value, name):
     monkeypatch.delenv("ALCHEMY_SCALE", raising=False)
     if value is not None:

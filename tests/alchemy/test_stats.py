@@ -278,9 +278,7 @@ def test_intervals_take_any_number_and_hold_python_floats():
 
     found = stats.Interval(np.float32(1), 0, jnp.float32(2), np.int64(7))
     assert [type(v) for v in (found.estimate, found.low, found.high, found.n)] == [float, float, float, int]
-    assert (
-        found.inside(0, 2) and not found.inside(0.1, 2) and found.outside(2.1, 3) and not found.outside(2, 3)
-    )
+    assert found.inside(0, 2) and not found.inside(0.1, 2) and found.outside(2.1, 3) and not found.outside(2, 3)
 
 
 def test_the_correction_for_resplits_widens_student_by_the_known_factor():
@@ -321,7 +319,8 @@ def test_a_hull_reaches_from_the_lowest_to_the_highest_simultaneous_end():
     assert hull.level == 0.95 and "3" in hull.method
     alone = stats.hull_interval({"a": arms["a"]})
     assert (alone.estimate, alone.low, alone.high) == pytest.approx(
-        [getattr(stats.mean_interval(arms["a"]), k) for k in ("estimate", "low", "high")])
+        [getattr(stats.mean_interval(arms["a"]), k) for k in ("estimate", "low", "high")]
+    )
 
 
 def test_a_hull_contains_every_mean_as_often_as_it_says():
@@ -342,8 +341,10 @@ def test_the_hull_of_a_smoke_run_reaches_over_all_values():
     assert stats.hull_interval({"a": [1.0], "b": [2.0]}, scale="smoke").high == 2
 
 
-@pytest.mark.parametrize(("statistic", "method"), [("mean", "mean_interval"), ("median", "median_interval"),
-                                                   ("rate", "rate_interval"), ("every", "range_interval")])
+@pytest.mark.parametrize(
+    ("statistic", "method"),
+    [("mean", "mean_interval"), ("median", "median_interval"), ("rate", "rate_interval"), ("every", "range_interval")],
+)
 def test_one_way_from_a_statistic_to_its_interval(statistic, method):
     values = np.arange(12.0) > 4 if statistic == "rate" else np.random.default_rng(0).normal(size=12)
     assert stats.interval(values, statistic) == getattr(stats, method)(values)

@@ -98,18 +98,21 @@ def test_every_card_is_a_claim_of_the_ledger():
 GOOD = {"person": "heron", "round": "before", "edge": "0.5"}
 
 
-@pytest.mark.parametrize(("rows", "says"), [
-    ([GOOD | {"edge": "70"}], r"line 2, edge is '70'; expected a probability"),
-    ([GOOD | {"edge": "yes"}], r"line 2, edge is 'yes'; expected a probability"),
-    ([GOOD | {"edge": "nan"}], r"line 2, edge is 'nan'"),
-    ([GOOD | {"round": "later"}], r"line 2: .*'later'.* Expected a name, then before or after"),
-    ([GOOD | {"person": ""}], r"line 2: .*Expected a name"),
-    ([GOOD, GOOD], r"line 3: heron answers twice"),
-    ([GOOD | {"magic": "0.5"}], r"unknown \['magic'\]"),
-    ([{"person": "heron", "edge": "0.5"}], r"missing \['round'\]"),
-    ([{"person": "heron", "round": "before"}], r"one or more of convnet"),
-    ([GOOD], r"no statement has five people"),
-])
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([GOOD | {"edge": "70"}], r"line 2, edge is '70'; expected a probability"),
+        ([GOOD | {"edge": "yes"}], r"line 2, edge is 'yes'; expected a probability"),
+        ([GOOD | {"edge": "nan"}], r"line 2, edge is 'nan'"),
+        ([GOOD | {"round": "later"}], r"line 2: .*'later'.* Expected a name, then before or after"),
+        ([GOOD | {"person": ""}], r"line 2: .*Expected a name"),
+        ([GOOD, GOOD], r"line 3: heron answers twice"),
+        ([GOOD | {"magic": "0.5"}], r"unknown \['magic'\]"),
+        ([{"person": "heron", "edge": "0.5"}], r"missing \['round'\]"),
+        ([{"person": "heron", "round": "before"}], r"one or more of convnet"),
+        ([GOOD], r"no statement has five people"),
+    ],
+)
 def test_a_wrong_file_is_refused_with_the_place(tmp_path, rows, says):
     with pytest.raises(ValueError, match=says):
         run(write(tmp_path / "class.csv", rows))

@@ -12,13 +12,14 @@ def flow(W1, W2, A, times, tau=1.0):
     shape1, shape2 = W1.shape, W2.shape
 
     def field(t, x):
-        W1, W2 = x[: W1_size].reshape(shape1), x[W1_size:].reshape(shape2)
+        W1, W2 = x[:W1_size].reshape(shape1), x[W1_size:].reshape(shape2)
         E = A - W1 @ W2
         return np.concatenate([(E @ W2.T).ravel(), (W1.T @ E).ravel()]) / tau
 
     W1_size = W1.size
-    solution = solve_ivp(field, (0, times[-1]), np.concatenate([W1.ravel(), W2.ravel()]), t_eval=times,
-                         rtol=1e-10, atol=1e-13, method="DOP853")
+    solution = solve_ivp(
+        field, (0, times[-1]), np.concatenate([W1.ravel(), W2.ravel()]), t_eval=times, rtol=1e-10, atol=1e-13, method="DOP853"
+    )
     assert solution.success
     return [(x[:W1_size].reshape(shape1), x[W1_size:].reshape(shape2)) for x in solution.y.T]
 
@@ -82,8 +83,7 @@ def test_effective_start_of_an_aligned_start_is_the_start():
     U, _, V = problem(rng)
     u0 = np.array([0.1, 0.02, 0.3])
     R = np.linalg.qr(rng.normal(size=(4, 3)))[0]
-    np.testing.assert_allclose(
-        deep_linear.effective_start(U * np.sqrt(u0) @ R.T, R * np.sqrt(u0) @ V.T, U, V), u0, rtol=1e-12)
+    np.testing.assert_allclose(deep_linear.effective_start(U * np.sqrt(u0) @ R.T, R * np.sqrt(u0) @ V.T, U, V), u0, rtol=1e-12)
 
 
 def test_imbalance_is_conserved_by_the_flow_and_the_rate_is_guaranteed():
@@ -108,8 +108,12 @@ def test_no_rate_is_guaranteed_for_a_narrow_balanced_start():
 
 def test_a_rate_is_guaranteed_from_width_outputs_plus_inputs_minus_one():
     rng = np.random.default_rng(2)
-    share = {width: np.mean([deep_linear.guaranteed_rate(rng.normal(size=(10, width)), rng.normal(size=(width, 6))) > 0
-                             for _ in range(100)]) for width in (14, 15, 16)}
+    share = {
+        width: np.mean(
+            [deep_linear.guaranteed_rate(rng.normal(size=(10, width)), rng.normal(size=(width, 6))) > 0 for _ in range(100)]
+        )
+        for width in (14, 15, 16)
+    }
     assert share[15] == share[16] == 1 and 0 < share[14] < 1  # 10 outputs + 6 inputs - 1; below, it depends
 
 
@@ -118,14 +122,17 @@ def test_an_unbalanced_start_has_its_guarantee_at_the_smallest_width():
     assert deep_linear.guaranteed_rate(np.zeros((10, 6)), 8 * Q) == pytest.approx(64)
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: deep_linear.strength(1.0, -1.0, 0.1), "expected s >= 0"),
-    (lambda: deep_linear.strength(1.0, 1.0, 0.0), "expected u0 > 0"),
-    (lambda: deep_linear.strength(1.0, 1.0, 0.1, tau=0.0), "expected tau > 0"),
-    (lambda: deep_linear.learning_time(1.0, 0.6), "starts learned"),
-    (lambda: deep_linear.learning_time(1.0, 0.1, fraction=1.0), "0 < fraction < 1"),
-    (lambda: deep_linear.effective_start(np.ones((3, 1)), np.ones((1, 3)), np.eye(3), np.eye(3)), "at most the"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: deep_linear.strength(1.0, -1.0, 0.1), "expected s >= 0"),
+        (lambda: deep_linear.strength(1.0, 1.0, 0.0), "expected u0 > 0"),
+        (lambda: deep_linear.strength(1.0, 1.0, 0.1, tau=0.0), "expected tau > 0"),
+        (lambda: deep_linear.learning_time(1.0, 0.6), "starts learned"),
+        (lambda: deep_linear.learning_time(1.0, 0.1, fraction=1.0), "0 < fraction < 1"),
+        (lambda: deep_linear.effective_start(np.ones((3, 1)), np.ones((1, 3)), np.eye(3), np.eye(3)), "at most the"),
+    ],
+)
 def test_errors_say_what_was_expected(call, message):
     with pytest.raises(DeepLinearError, match=message):
         call()

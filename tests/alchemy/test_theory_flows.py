@@ -36,8 +36,14 @@ def test_gradient_flow_matches_scipy():
     w = jnp.array([1.0, -0.7, 0.4])
     path = flows.gradient_flow(bowl, w, eta=ETA, steps=40, every=10, substeps=4)
     gradient = jax.jit(jax.grad(bowl))
-    exact = solve_ivp(lambda t, v: -ETA * np.asarray(gradient(jnp.asarray(v))), (0, 40), np.asarray(w), rtol=1e-10,
-                      atol=1e-12, t_eval=np.arange(0, 41, 10)).y.T
+    exact = solve_ivp(
+        lambda t, v: -ETA * np.asarray(gradient(jnp.asarray(v))),
+        (0, 40),
+        np.asarray(w),
+        rtol=1e-10,
+        atol=1e-12,
+        t_eval=np.arange(0, 41, 10),
+    ).y.T
     np.testing.assert_allclose(path.centre, exact, atol=1e-5)
 
 
@@ -68,8 +74,7 @@ def test_edge_flow_and_gradient_descent_agree_on_the_ridge():
     """One oscillating direction and an exact cubic: the setting of Edge Flow's derivation."""
     w = jnp.array([0.05, 4.5])
     run = flows.gradient_descent(ridge, w, eta=ETA, steps=60, every=5)
-    edge = flows.edge_flow(ridge, jnp.array([0.0, 4.5]), jnp.array([1.0, 0.0]), 0.05, eta=ETA, steps=60, every=5,
-                           substeps=1)
+    edge = flows.edge_flow(ridge, jnp.array([0.0, 4.5]), jnp.array([1.0, 0.0]), 0.05, eta=ETA, steps=60, every=5, substeps=1)
     frozen = flows.gradient_flow(ridge, w, eta=ETA, steps=60, every=5)
     error = np.abs(np.asarray(edge.centre - run.centre)[:, 1]).max()
     assert error < 0.25 * np.abs(np.asarray(frozen.centre - run.centre)[:, 1]).max()
@@ -132,8 +137,9 @@ def test_self_stabilization_is_gradient_descent_on_the_ridge():
 
 def test_spike_height_matches_the_differential_equations():
     alpha, gamma, x0 = 1.3, 0.7, 1e-3
-    flow = solve_ivp(lambda t, s: [s[1] * s[0], alpha - gamma * s[0] ** 2 / 2], (0, 12), [x0, 0.0], rtol=1e-10, atol=1e-12,
-                     max_step=0.01)
+    flow = solve_ivp(
+        lambda t, s: [s[1] * s[0], alpha - gamma * s[0] ** 2 / 2], (0, 12), [x0, 0.0], rtol=1e-10, atol=1e-12, max_step=0.01
+    )
     assert flows.spike_height(alpha, gamma, x0) == pytest.approx(flow.y[1].max(), rel=1e-4)
     assert flows.spike_height(alpha, gamma, 10.0) == 0
 

@@ -182,19 +182,22 @@ def test_effective_dimension_is_the_trace_of_kernel_ridge():
     assert kernels.effective_dimension(np.linalg.eigvalsh(matrix), 0.3) == pytest.approx(np.trace(hat), rel=1e-8)
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: kernels.Kernel("rbf"), "expected one of"),
-    (lambda: kernels.Kernel("gaussian", 0.0), "length is 0.0"),
-    (lambda: kernels.Kernel("gaussian").sample(np.random.default_rng(0), 0, 1), "at least one frequency"),
-    (lambda: kernels.variance_paired(np.ones(1), np.ones(1), 0), "at least one"),
-    (lambda: kernels.failure_probability(0.1, 10, 2, np.inf, 1.0), "silent about it"),
-    (lambda: kernels.failure_probability(0.0, 10, 2, 1.0, 1.0), "error is 0.0"),
-    (lambda: kernels.frequencies_needed(0.1, 1.5, 2, 1.0, 1.0), "delta is 1.5"),
-    (lambda: kernels.frequencies_needed(0.1, 0.5, 2, 1.0, 0.0), "diameter is 0.0"),
-    (lambda: kernels.effective_dimension(np.ones(3), 0.0), "ridge is 0.0"),
-    (lambda: kernels.pairs_error_promised(10, 0.1, 0), "pairs is 0"),
-    (lambda: kernels.pairs_frequencies_needed(0.0, 0.1, 5), "error is 0.0"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: kernels.Kernel("rbf"), "expected one of"),
+        (lambda: kernels.Kernel("gaussian", 0.0), "length is 0.0"),
+        (lambda: kernels.Kernel("gaussian").sample(np.random.default_rng(0), 0, 1), "at least one frequency"),
+        (lambda: kernels.variance_paired(np.ones(1), np.ones(1), 0), "at least one"),
+        (lambda: kernels.failure_probability(0.1, 10, 2, np.inf, 1.0), "silent about it"),
+        (lambda: kernels.failure_probability(0.0, 10, 2, 1.0, 1.0), "error is 0.0"),
+        (lambda: kernels.frequencies_needed(0.1, 1.5, 2, 1.0, 1.0), "delta is 1.5"),
+        (lambda: kernels.frequencies_needed(0.1, 0.5, 2, 1.0, 0.0), "diameter is 0.0"),
+        (lambda: kernels.effective_dimension(np.ones(3), 0.0), "ridge is 0.0"),
+        (lambda: kernels.pairs_error_promised(10, 0.1, 0), "pairs is 0"),
+        (lambda: kernels.pairs_frequencies_needed(0.0, 0.1, 5), "error is 0.0"),
+    ],
+)
 def test_errors_name_the_value_and_the_next_step(call, words):
     with pytest.raises(kernels.KernelError, match=words):
         call()

@@ -98,12 +98,15 @@ def test_four_forms_at_beta2_one():
     np.testing.assert_allclose(limit, -1e-3 * GRADIENTS / np.sqrt(plain), rtol=1e-9)
 
 
-@pytest.mark.parametrize("call, said", [
-    (lambda: lp.to_bfloat16(1.0, "up"), "'up'"),
-    (lambda: lp.representable(-1.0, 1.0), "-1.0"),
-    (lambda: lp.moment_weights(1.5, 3), "1.5"),
-    (lambda: lp.adam_updates(GRADIENTS, form="mine"), "'mine'"),
-])
+@pytest.mark.parametrize(
+    "call, said",
+    [
+        (lambda: lp.to_bfloat16(1.0, "up"), "'up'"),
+        (lambda: lp.representable(-1.0, 1.0), "-1.0"),
+        (lambda: lp.moment_weights(1.5, 3), "1.5"),
+        (lambda: lp.adam_updates(GRADIENTS, form="mine"), "'mine'"),
+    ],
+)
 def test_errors_name_the_value(call, said):
     with pytest.raises(lp.PrecisionError, match=said):
         call()

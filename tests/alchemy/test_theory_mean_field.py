@@ -9,7 +9,7 @@ BIAS = np.sqrt(0.05)
 
 
 def gauss(z):
-    return np.exp(-z**2 / 2) / np.sqrt(2 * np.pi)
+    return np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
 
 
 def test_published_critical_points():

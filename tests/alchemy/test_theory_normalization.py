@@ -17,6 +17,7 @@ def test_backward_is_what_automatic_differentiation_finds():
     rng = np.random.default_rng(0)
     y, target, gain = 3 + 2 * rng.standard_normal((12, 5)), rng.standard_normal((12, 5)), rng.uniform(0.5, 2, 5)
     with jax.enable_x64(True):
+
         def loss(z):
             return jnp.sum(jnp.sin(z - target) ** 2)
 

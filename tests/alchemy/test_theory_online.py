@@ -161,14 +161,17 @@ def test_the_books_balance(amsgrad):
     assert ((books.regret - books.claimed - books.noise)[-1] > 0) != amsgrad
 
 
-@pytest.mark.parametrize("call, said", [
-    (lambda: online.periodic_drift(0.5, 3, 0.1), "0.5"),
-    (lambda: online.periodic_drift(3, 1, 0.1), "period is 1"),
-    (lambda: online.critical_beta2(2, 5), "C is 2"),
-    (lambda: online.random_drift(3, 7.0, 0.5), "7.0"),
-    (lambda: online.critical_random_beta2(1000, 1e-6), "longer memory"),
-    (lambda: online.accounts([0.0], [1.0], [1.0], [1.0]), "x has shape"),
-])
+@pytest.mark.parametrize(
+    "call, said",
+    [
+        (lambda: online.periodic_drift(0.5, 3, 0.1), "0.5"),
+        (lambda: online.periodic_drift(3, 1, 0.1), "period is 1"),
+        (lambda: online.critical_beta2(2, 5), "C is 2"),
+        (lambda: online.random_drift(3, 7.0, 0.5), "7.0"),
+        (lambda: online.critical_random_beta2(1000, 1e-6), "longer memory"),
+        (lambda: online.accounts([0.0], [1.0], [1.0], [1.0]), "x has shape"),
+    ],
+)
 def test_errors_name_the_value(call, said):
     with pytest.raises(online.OnlineError, match=said):
         call()

@@ -113,9 +113,12 @@ def test_the_radius_rule_is_mean_field_without_a_nonlinearity():
 
 
 def test_errors_name_the_value():
-    for call in (lambda: recurrence.radius_rate(0.0),
-                 lambda: recurrence.identity_survival(0),
-                 lambda: recurrence.tied_rate(0.5, 0.0, 0.1, 0.2), lambda: recurrence.lstm_step(1.0, 0.5, 30.0),
-                 lambda: recurrence.gru_step(-1.0, 0.5)):
+    for call in (
+        lambda: recurrence.radius_rate(0.0),
+        lambda: recurrence.identity_survival(0),
+        lambda: recurrence.tied_rate(0.5, 0.0, 0.1, 0.2),
+        lambda: recurrence.lstm_step(1.0, 0.5, 30.0),
+        lambda: recurrence.gru_step(-1.0, 0.5),
+    ):
         with pytest.raises(recurrence.RecurrenceError, match=r"-?\d.*expected"):
             call()

@@ -14,9 +14,7 @@ from scipy.optimize import brentq
 def test_threshold_is_where_the_spectral_radius_crosses_one(method, eta, beta):
     formula = stability.threshold(method, eta, beta)
     # Below the threshold a momentum method's radius is sqrt(beta) or closer to 1; above it grows with the curvature.
-    root = brentq(
-        lambda c: stability.spectral_radius(method, eta, beta, c) - 1 - 1e-9, formula * 0.9, formula * 1.1, xtol=1e-12
-    )
+    root = brentq(lambda c: stability.spectral_radius(method, eta, beta, c) - 1 - 1e-9, formula * 0.9, formula * 1.1, xtol=1e-12)
     assert root == pytest.approx(formula, rel=1e-6)
 
 
@@ -27,10 +25,13 @@ def test_published_values():
     assert stability.nesterov(0.1, 0.0) == stability.heavy_ball(0.1, 0.0) == stability.gradient_descent(0.1)
 
 
-@pytest.mark.parametrize(("method", "make"), [
-    ("gd", lambda eta: optax.sgd(eta)),
-    ("heavy-ball", lambda eta: optax.sgd(eta, momentum=0.9)),
-])
+@pytest.mark.parametrize(
+    ("method", "make"),
+    [
+        ("gd", lambda eta: optax.sgd(eta)),
+        ("heavy-ball", lambda eta: optax.sgd(eta, momentum=0.9)),
+    ],
+)
 @pytest.mark.parametrize("factor", [0.97, 1.03])
 def test_optax_agrees(method, make, factor):
     """optax's optimizers grow above the threshold and shrink below it: the formulas are about the real updates."""

@@ -33,6 +33,7 @@ def init(key):
 
 def stepping(rule, batch=None):
     """The usual update: a step of `rule`, or of rule(setting), on all rows or on some drawn at random; traces the loss."""
+
     def update(state, key, *own):
         optimizer = rule(*own) if own else rule
         rows = slice(None) if batch is None else drawn(key, batch)
@@ -89,9 +90,7 @@ def test_seeds_do_not_touch_each_other():
 
 
 def test_records_are_taken_at_the_steps_they_say():
-    history = train(
-        lambda key: jnp.zeros(()), lambda s, key: (s + 1, s), keys(2), steps=12, every=3, measure=lambda s: s
-    )
+    history = train(lambda key: jnp.zeros(()), lambda s, key: (s + 1, s), keys(2), steps=12, every=3, measure=lambda s: s)
     assert history.steps.tolist() == [0, 3, 6, 9, 12]
     assert history.records.tolist() == [[0, 3, 6, 9, 12]] * 2
     assert history.traces.tolist() == [list(range(12))] * 2
@@ -99,14 +98,8 @@ def test_records_are_taken_at_the_steps_they_say():
 
 
 def test_without_every_there_is_one_record_at_the_end():
-    history = train(
-        lambda key: jnp.zeros(()), lambda s, key: (s + 1, None), keys(2), steps=7, measure=lambda s: s
-    )
-    assert (
-        history.steps.tolist() == [0, 7]
-        and history.records.tolist() == [[0, 7]] * 2
-        and history.traces is None
-    )
+    history = train(lambda key: jnp.zeros(()), lambda s, key: (s + 1, None), keys(2), steps=7, measure=lambda s: s)
+    assert history.steps.tolist() == [0, 7] and history.records.tolist() == [[0, 7]] * 2 and history.traces is None
 
 
 @pytest.mark.parametrize("every", [1, 4, 20])
@@ -123,9 +116,7 @@ def test_states_and_measures_are_any_tree():
     def update(state, key):
         return state | {"a": 0.9 * state["a"]}, {"norm": jnp.linalg.norm(state["a"])}
 
-    history = train(
-        start, update, keys(3), steps=4, every=2, measure=lambda s: {"a": s["a"], "fixed": s["fixed"]}
-    )
+    history = train(start, update, keys(3), steps=4, every=2, measure=lambda s: {"a": s["a"], "fixed": s["fixed"]})
     assert history.records["a"].shape == (3, 3, 3) and history.records["fixed"].dtype.kind == "i"
     assert history.traces["norm"].shape == (3, 4)
     assert history.records["a"][:, 2] == pytest.approx(0.9**4 * history.records["a"][:, 0], rel=1e-5)
@@ -133,9 +124,7 @@ def test_states_and_measures_are_any_tree():
 
 def test_double_precision_is_kept_where_it_is_asked_for():
     with jax.enable_x64(True):
-        history = train(
-            lambda key: jnp.ones((), jnp.float64), lambda s, key: (s + 1e-12, s), keys(1), steps=3
-        )
+        history = train(lambda key: jnp.ones((), jnp.float64), lambda s, key: (s + 1e-12, s), keys(1), steps=3)
     assert history.traces.dtype == np.float64 and history.traces[0, -1] - 1 == pytest.approx(2e-12, rel=1e-3)
 
 
@@ -357,16 +346,27 @@ def test_every_run_gets_its_own_setting_and_equals_a_run_with_that_constant():
     update = stepping(lambda setting: optax.adam(setting["rate"]), 8)
     found = train(setting_init, update, keys(3), steps=10, every=5, settings={"rate": rates}, measure=lambda s: s[0])
     for i, rate in enumerate(rates):
-        fixed = train(lambda key, rate=rate: setting_init(key, {"rate": rate}), stepping(
-            optax.adam(rate), 8), keys(3), steps=10, every=5, measure=lambda s: s[0])
+        fixed = train(
+            lambda key, rate=rate: setting_init(key, {"rate": rate}),
+            stepping(optax.adam(rate), 8),
+            keys(3),
+            steps=10,
+            every=5,
+            measure=lambda s: s[0],
+        )
         assert found.records[i] == pytest.approx(fixed.records[i], rel=1e-4, abs=1e-6)
         assert found.traces[i] == pytest.approx(fixed.traces[i], rel=1e-4)
     assert len(np.unique(found.traces[:, -1].round(6))) == 3
 
 
 def test_settings_reach_runs_in_order_on_more_devices_than_runs():
-    assert train(lambda key, s: s["a"][0] * 1.0, lambda state, key, s: (state + s["b"], state), keys(3), steps=2,
-                 settings={"a": np.array([[1.0], [2.0], [3.0]]), "b": jnp.arange(3.0)}).final.tolist() == [1, 4, 7]
+    assert train(
+        lambda key, s: s["a"][0] * 1.0,
+        lambda state, key, s: (state + s["b"], state),
+        keys(3),
+        steps=2,
+        settings={"a": np.array([[1.0], [2.0], [3.0]]), "b": jnp.arange(3.0)},
+    ).final.tolist() == [1, 4, 7]
 
 
 @pytest.mark.parametrize("wrong", [np.ones(2), np.ones((1, 3)), 0.1])

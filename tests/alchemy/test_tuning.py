@@ -42,10 +42,17 @@ def test_the_middle_of_a_logarithmic_range_is_its_geometric_mean():
     assert linear_range(1, 4).at(0.5) == pytest.approx(2.5)
 
 
-@pytest.mark.parametrize(("make", "low", "high", "part"), [
-    (log_range, 0.0, 1.0, "positive"), (log_range, -1, 1, "positive"), (linear_range, 2, 1, "lower one first"),
-    (linear_range, 1, 1, "1.0 to 1.0"), (linear_range, 0, np.inf, "finite"), (log_range, np.nan, 1, "nan"),
-])
+@pytest.mark.parametrize(
+    ("make", "low", "high", "part"),
+    [
+        (log_range, 0.0, 1.0, "positive"),
+        (log_range, -1, 1, "positive"),
+        (linear_range, 2, 1, "lower one first"),
+        (linear_range, 1, 1, "1.0 to 1.0"),
+        (linear_range, 0, np.inf, "finite"),
+        (log_range, np.nan, 1, "nan"),
+    ],
+)
 def test_ranges_that_are_none_are_named(make, low, high, part):
     with pytest.raises(TuningError, match=part):
         make(low, high)
@@ -123,8 +130,9 @@ def test_how_many_run_at_once_changes_nothing(at_once):
 
 def test_it_goes_through_training_in_one_compiled_scan():
     def fit(settings, run_keys):
-        run = training.train(lambda key, s: np.float32(1.0), lambda w, key, s: (w - s["rate"] * w, None), run_keys, steps=3,
-                             settings=settings)
+        run = training.train(
+            lambda key, s: np.float32(1.0), lambda w, key, s: (w - s["rate"] * w, None), run_keys, steps=3, settings=settings
+        )
         return {"valid": np.asarray(run.final) ** 2}
 
     out = search(fit, {"rate": linear_range(0, 1)}, keys=keys(2), trials=3)
@@ -209,11 +217,16 @@ def test_winners_at_an_edge_are_told(capsys):
 # Errors
 
 
-@pytest.mark.parametrize(("change", "parts"), [
-    (dict(trials=0), ["trials is 0"]), (dict(space={}), ["0 ranges"]), (dict(at_once=0), ["at_once is 0", "40"]),
-    (dict(fit=lambda s, k: {"test": s["rate"]}), ["'test'", "'valid'"]),
-    (dict(fit=lambda s, k: {"valid": np.ones(3)}), ["'valid'", r"(3,)", "40 runs"]),
-])
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (dict(trials=0), ["trials is 0"]),
+        (dict(space={}), ["0 ranges"]),
+        (dict(at_once=0), ["at_once is 0", "40"]),
+        (dict(fit=lambda s, k: {"test": s["rate"]}), ["'test'", "'valid'"]),
+        (dict(fit=lambda s, k: {"valid": np.ones(3)}), ["'valid'", r"(3,)", "40 runs"]),
+    ],
+)
 def test_what_does_not_fit_is_named(change, parts):
     with pytest.raises(TuningError) as caught:
         search(**(dict(fit=bowl, space=SPACE, keys=keys(5), trials=8) | change))

@@ -20,8 +20,12 @@ LIBRARY = Path(words.__file__).resolve().parent
 
 def test_importing_it_brings_no_other_package() -> None:
     code = "import sys; before = set(sys.modules); import alchemy.words; print(*sorted(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(LIBRARY.parent)!r}); {code}"],
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(LIBRARY.parent)!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     loaded = done.stdout.split()
     ours = {name for name in loaded if name.partition(".")[0] == "alchemy"}
     assert ours == {"alchemy", "alchemy.words"}
@@ -66,7 +70,7 @@ def graph(folder: Path) -> dict[str, set[str]]:
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                base = inside[:len(inside) - node.level + 1] if node.level else []
+                base = inside[: len(inside) - node.level + 1] if node.level else []
                 base = ".".join([*base, *([node.module] if node.module else [])])
                 # `from package import module` is an import of the module, `from module import name` of the module.
                 found |= {full if (full := f"{base}.{alias.name}") in names else base for alias in node.names}

@@ -30,8 +30,10 @@ def state_of(lab, arm, seed=0):
     """A run's state, with gains and biases that are not ones and zeros."""
     state = lab.init(jax.random.key(seed), arm)
     rng = np.random.default_rng(seed)
-    params = state["params"]._replace(gain=jnp.asarray(rng.normal(1, 0.3, (DEPTH, WIDTH)), jnp.float32),
-                                      bias=jnp.asarray(rng.normal(0, 0.3, (DEPTH, WIDTH)), jnp.float32))
+    params = state["params"]._replace(
+        gain=jnp.asarray(rng.normal(1, 0.3, (DEPTH, WIDTH)), jnp.float32),
+        bias=jnp.asarray(rng.normal(0, 0.3, (DEPTH, WIDTH)), jnp.float32),
+    )
     return state | {"params": params}
 
 
@@ -45,8 +47,11 @@ def by_hand(params, x, treatment, activation, birth, rows):
         if treatment in ("none", "skip"):
             z = z + p.bias[i]
         else:
-            mean, variance = {"BN": (z[:rows].mean(0), z[:rows].var(0)), "frozen": birth[i],
-                              "LayerNorm": (z.mean(1, keepdims=True), z.var(1, keepdims=True))}[treatment]
+            mean, variance = {
+                "BN": (z[:rows].mean(0), z[:rows].var(0)),
+                "frozen": birth[i],
+                "LayerNorm": (z.mean(1, keepdims=True), z.var(1, keepdims=True)),
+            }[treatment]
             z = p.gain[i] * (z - mean) / np.sqrt(variance + 1e-5) + p.bias[i]
         h = h + p.gain[i] * act(z) if treatment == "skip" else act(z)
         z = h @ weights[i]
@@ -54,9 +59,16 @@ def by_hand(params, x, treatment, activation, birth, rows):
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "ReLU"])
-@pytest.mark.parametrize(("treatment", "options"), [
-    ("none", {}), ("BN", dict(batch=1.0)), ("frozen", dict(frozen=1.0)), ("LayerNorm", dict(layer=1.0)),
-    ("skip", dict(skip=1.0))])
+@pytest.mark.parametrize(
+    ("treatment", "options"),
+    [
+        ("none", {}),
+        ("BN", dict(batch=1.0)),
+        ("frozen", dict(frozen=1.0)),
+        ("LayerNorm", dict(layer=1.0)),
+        ("skip", dict(skip=1.0)),
+    ],
+)
 def test_the_network_is_what_its_definition_says(bench, lab, treatment, options, activation):
     kind = {"sigmoid": bench.SIGMOID, "tanh": bench.TANH, "ReLU": bench.RELU}[activation]
     arm = arm_of(bench, activation=kind, **options)
@@ -72,13 +84,15 @@ def test_statistics_at_birth_are_those_of_the_normalized_network(bench, lab):
     z = np.asarray(lab.digits.x[0, :256]) @ np.asarray(state["params"].first)
     np.testing.assert_allclose(state["birth"][0], [z.mean(0), z.var(0)], rtol=1e-3, atol=1e-4)
     same = arm_of(bench, batch=1.0)  # at birth frozen statistics and those of the batch are the same function
-    both = [lab.forward(state["params"], lab.digits.x[0, :256], arm, state["birth"], lab.still, bench.over(256))[0]
-            for arm in (state["arm"], same)]
+    both = [
+        lab.forward(state["params"], lab.digits.x[0, :256], arm, state["birth"], lab.still, bench.over(256))[0]
+        for arm in (state["arm"], same)
+    ]
     np.testing.assert_allclose(*both, rtol=1e-3, atol=1e-3)
 
 
 def test_the_digits_are_whitened_as_far_as_the_floor_allows(bench, lab):
-    plain, white = np.asarray(lab.digits.x[:, :bench.TRAIN], np.float64)
+    plain, white = np.asarray(lab.digits.x[:, : bench.TRAIN], np.float64)
     assert abs(plain.mean()) < 1e-3 and plain.std() == pytest.approx(1, rel=1e-3)
     eigenvalues = np.linalg.eigvalsh(np.cov(plain.T))
     np.testing.assert_allclose(np.linalg.eigvalsh(np.cov(white.T)), eigenvalues / (eigenvalues + 0.01), atol=2e-3)
@@ -89,7 +103,7 @@ def test_a_step_draws_training_images_and_noise_of_the_level_asked_for(bench, la
     drawn = jax.vmap(lambda key: lab.chance(key, arm))(jax.random.split(jax.random.key(0), 300))
     x, labels, noise = map(np.asarray, drawn)
     assert x.shape == (300, BATCH, 100) and noise.shape == (300, DEPTH, 2, WIDTH)
-    pool = zip(np.asarray(lab.digits.x[0, :bench.TRAIN]), lab.digits.y.tolist()[:bench.TRAIN], strict=True)
+    pool = zip(np.asarray(lab.digits.x[0, : bench.TRAIN]), lab.digits.y.tolist()[: bench.TRAIN], strict=True)
     known = {row.tobytes(): label for row, label in pool}
     assert [known[row.tobytes()] for row in x.reshape(-1, 100)] == labels.ravel().tolist()
     for values in (np.log(noise[:, :, 0]), noise[:, :, 1]):
@@ -100,7 +114,7 @@ def test_a_step_draws_training_images_and_noise_of_the_level_asked_for(bench, la
 def test_in_test_mode_a_prediction_does_not_depend_on_its_company(bench, lab):
     state = state_of(lab, arm_of(bench, batch=1.0))
     x, y = lab.digits.x_test, lab.digits.y_test
-    one_by_one = [lab.held_out(state, x[:, i:i + 1], y[i:i + 1]) for i in range(6)]
+    one_by_one = [lab.held_out(state, x[:, i : i + 1], y[i : i + 1]) for i in range(6)]
     together = lab.held_out(state, x[:, :6], y[:6])
     np.testing.assert_allclose(np.mean(one_by_one, axis=0), together, rtol=1e-3)
 

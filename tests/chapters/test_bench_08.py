@@ -91,8 +91,9 @@ def test_obedience_sets_the_rate_by_the_measured_sharpness(bench, pool, start):
 
 def test_adam_and_its_preconditioned_sharpness(bench, pool, start):
     apply, eta = bench.network(4, "tanh", WIDTH)[1], 0.05
-    out = bench.train(pool, apply, start, [bench.Arm(eta)], steps=STEPS, optimizer=bench.adam,
-                      preconditioner=bench.adam_preconditioner)
+    out = bench.train(
+        pool, apply, start, [bench.Arm(eta)], steps=STEPS, optimizer=bench.adam, preconditioner=bench.adam_preconditioner
+    )
     loss, w = dense(bench, pool, start, 0)
     m, v, losses = np.zeros(len(w)), np.zeros(len(w)), []
     for t in range(1, STEPS + 1):

@@ -44,7 +44,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"{made['killed']} of {made['mutants']} wrong solutions rejected, {made['passed']} of {made['right']} right ones "
             f"passed, on {len(made['items'])} items; each for {len(mutation.STUDENTS)} students "
-            "(_build/coursework/mutation.json)")
+            "(_build/coursework/mutation.json)"
+        )
     if seconds := sorted(text for name, text in said if name == "seconds"):
         terminalreporter.write_sep("=", "coursework: seconds per submission")
         for text in seconds:

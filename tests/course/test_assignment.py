@@ -11,8 +11,14 @@ from course import assignment
 from course.assignment import AssignmentError
 
 VARIANT = {
-    "fit": {"x": [1.0, 2.0], "grid": [[1, 2], [3, 4]], "ragged": [[1], [2, 3]], "words": ["a", "b"], "n": 3,
-            "deep": {"y": [0.5]}},
+    "fit": {
+        "x": [1.0, 2.0],
+        "grid": [[1, 2], [3, 4]],
+        "ragged": [[1], [2, 3]],
+        "words": ["a", "b"],
+        "n": 3,
+        "deep": {"y": [0.5]},
+    },
     "bet": {},
 }
 
@@ -57,13 +63,25 @@ def test_a_bet_locks(work: assignment.Work, capsys: pytest.CaptureFixture[str]) 
     assert work.bets == {"bet": bet}
 
 
-@pytest.mark.parametrize(("low", "high", "confidence", "message"), [
-    (2, 1, 0.8, "low < high"), (1, 2, 80, "such as 0.8"), (1, 2, 0, "probability"),
-    (1, 2, 0.499, "from 0.5 to 0.99"), (0, 1e-9, 0.001, "is 0.001"), (1, 2, 0.995, "from 0.5 to 0.99"),
-    (float("nan"), 2, 0.8, "finite"), (None, 2, 0.8, "low is None"),
-])
+@pytest.mark.parametrize(
+    ("low", "high", "confidence", "message"),
+    [
+        (2, 1, 0.8, "low < high"),
+        (1, 2, 80, "such as 0.8"),
+        (1, 2, 0, "probability"),
+        (1, 2, 0.499, "from 0.5 to 0.99"),
+        (0, 1e-9, 0.001, "is 0.001"),
+        (1, 2, 0.995, "from 0.5 to 0.99"),
+        (float("nan"), 2, 0.8, "finite"),
+        (None, 2, 0.8, "low is None"),
+    ],
+)
 def test_a_bet_that_is_none_locks_nothing(
-    work: assignment.Work, low: float, high: float, confidence: float, message: str,
+    work: assignment.Work,
+    low: float,
+    high: float,
+    confidence: float,
+    message: str,
 ) -> None:
     with pytest.raises(AssignmentError, match=message):
         work.predict("bet", low, high, confidence)

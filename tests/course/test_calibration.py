@@ -19,17 +19,25 @@ def test_honest_bets_score_best_whatever_confidence_was_chosen() -> None:
     x = norm.ppf((np.arange(4000) + 0.5) / 4000)
     for confidence in (0.5, 0.8, 0.95):
         half = norm.ppf((1 + confidence) / 2)
-        mean = {w: np.mean([calibration.equivalent_deviation(-w * half, w * half, confidence, r) for r in x])
-                for w in (0.6, 1, 1.6)}
+        mean = {
+            w: np.mean([calibration.equivalent_deviation(-w * half, w * half, confidence, r) for r in x]) for w in (0.6, 1, 1.6)
+        }
         assert mean[1] == pytest.approx(1, abs=0.01)
         assert mean[1] < mean[0.6] and mean[1] < mean[1.6]
 
 
 def test_calibration_pays_for_honesty_not_for_being_right() -> None:
     def bets(held: int, n: int, confidence: float, width: float = 0.2) -> list[dict[str, float | None]]:
-        return [{"low": 10 - width, "high": 10 + width, "confidence": confidence, "result": 10 if k < held else 10 + 2 * width,
-                 "scale": 1.0}
-                for k in range(n)]
+        return [
+            {
+                "low": 10 - width,
+                "high": 10 + width,
+                "confidence": confidence,
+                "result": 10 if k < held else 10 + 2 * width,
+                "scale": 1.0,
+            }
+            for k in range(n)
+        ]
 
     honest = calibration.over(bets(5, 10, 0.5))
     overconfident = calibration.over(bets(5, 10, 0.99))
@@ -39,15 +47,34 @@ def test_calibration_pays_for_honesty_not_for_being_right() -> None:
     assert calibration.over(bets(1, 2, 0.8)).share is None and calibration.over([]).n == 0
 
 
-def _courses(rng: np.random.Generator, half: float, confidence: float, shift: float = 0.0, known: float = 1.0,
-             scale: float = 7.0, mean: float = 0.0) -> list[calibration.Calibration]:
+def _courses(
+    rng: np.random.Generator,
+    half: float,
+    confidence: float,
+    shift: float = 0.0,
+    known: float = 1.0,
+    scale: float = 7.0,
+    mean: float = 0.0,
+) -> list[calibration.Calibration]:
     """Many courses of eleven bets on Gaussian results, whose deviation is `known` of the item's scale.
 
     half: half width of the intervals, shift: distance from the middle, both in scales.
     """
-    return [calibration.over([{"low": mean + (shift - half) * scale, "high": mean + (shift + half) * scale, "scale": scale,
-                               "confidence": confidence, "result": mean + known * scale * x} for x in rng.normal(size=11)])
-            for _ in range(600)]
+    return [
+        calibration.over(
+            [
+                {
+                    "low": mean + (shift - half) * scale,
+                    "high": mean + (shift + half) * scale,
+                    "scale": scale,
+                    "confidence": confidence,
+                    "result": mean + known * scale * x,
+                }
+                for x in rng.normal(size=11)
+            ]
+        )
+        for _ in range(600)
+    ]
 
 
 @pytest.mark.parametrize("mean", [0.0, 50.0])
@@ -68,6 +95,7 @@ def test_the_honest_interval_says_most(known: float, mean: float) -> None:
 
 def test_knowing_nothing_pays_nothing() -> None:
     """Against a student who knows no more than how results spread over students."""
+
     def mean(half: float, confidence: float) -> float:
         return float(np.mean([f.share for f in _courses(np.random.default_rng(2), half, confidence)]))
 
@@ -82,8 +110,13 @@ def test_a_calibrated_student_has_full_coverage_more_often_than_not() -> None:
 
     def full(stated: float, right: float) -> float:
         """The probability of a whole share for coverage: of intervals so narrow that coverage alone decides."""
-        bets = [[{"low": -1e-9, "high": 1e-9, "confidence": stated, "result": 0.0 if n < held else 2e-9, "scale": 1.0}
-                 for n in range(11)] for held in range(12)]
+        bets = [
+            [
+                {"low": -1e-9, "high": 1e-9, "confidence": stated, "result": 0.0 if n < held else 2e-9, "scale": 1.0}
+                for n in range(11)
+            ]
+            for held in range(12)
+        ]
         shares = [calibration.over(each).share for each in bets]
         return float(sum(binom.pmf(held, 11, right) for held, share in enumerate(shares) if share == pytest.approx(1, abs=1e-6)))
 

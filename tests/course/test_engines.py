@@ -44,20 +44,33 @@ def test_a_container_gets_no_network_no_rights_and_no_files_of_ours() -> None:
     assert {Path(outside).name for outside in mounted} == {"alchemy", "__init__.py", "assignment.py", "runner.py", "wire.py"}
 
 
-@pytest.mark.parametrize("command", [
-    engines.bubblewrap(engines.Limits(), "x"),
-    engines.container("docker", "image", engines.Limits(), "x"),
-], ids=["bwrap", "docker"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        engines.bubblewrap(engines.Limits(), "x"),
+        engines.container("docker", "image", engines.Limits(), "x"),
+    ],
+    ids=["bwrap", "docker"],
+)
 def test_of_ours_the_library_and_four_modules_go_inside(command: list[str]) -> None:
     """No assignment, no item, no grader; and no folder that holds one."""
-    mounted = [Path(after.split(",src=")[-1].split(",")[0]) for before, after in pairwise(command)
-               if before in ("--ro-bind", "--ro-bind-try", "--mount")]
+    mounted = [
+        Path(after.split(",src=")[-1].split(",")[0])
+        for before, after in pairwise(command)
+        if before in ("--ro-bind", "--ro-bind-try", "--mount")
+    ]
     root, library = engines.COURSE.parents[1], engines.COURSE.parent / "alchemy"
     ours = {path for path in mounted if path.is_relative_to(root) and not path.is_relative_to(sys.prefix)}
     needed = {engines.COURSE / f"{name}.py" for name in ("__init__", "assignment", "runner", "wire")}
     assert ours == {library, *needed} and not any(root.is_relative_to(path) for path in mounted)
-    reached = {name for path in needed for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-               if isinstance(node, ast.ImportFrom) for name in [node.module] if name.startswith("course")}
+    reached = {
+        name
+        for path in needed
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for name in [node.module]
+        if name.startswith("course")
+    }
     assert reached == {"course.wire", "course.variants"}  # the second for a source's demonstration, which is not inside
 
 

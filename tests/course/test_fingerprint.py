@@ -40,6 +40,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def mark(place: Path) -> Mark:
     """mark(slug, cell, limits) -> the fingerprint of ada's submission."""
+
     def made(slug: str = SLUG, cell: str = "x = 1", **limits: float) -> str:
         path = place / "in.ipynb"
         path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": [cell]}]}, indent=1), encoding="utf-8")
@@ -56,8 +57,25 @@ def append(path: Path, text: str) -> None:
     path.write_text((path.read_text(encoding="utf-8") if path.exists() else "") + text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["grade", "scoring", "items", "wire", "variants", "sandbox", "engines", "seccomp", "watch",
-                                  "runner", "submission", "release", "assignment", "fingerprint"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "grade",
+        "scoring",
+        "items",
+        "wire",
+        "variants",
+        "sandbox",
+        "engines",
+        "seccomp",
+        "watch",
+        "runner",
+        "submission",
+        "release",
+        "assignment",
+        "fingerprint",
+    ],
+)
 def test_a_fix_in_the_grader_grades_all_anew(place: Path, mark: Mark, name: str) -> None:
     path, before = place / "code" / "course" / f"{name}.py", (mark(), mark("95-other"))
     append(path, "\n# a comment\n\nif True:\n    def more():\n        return 1\n")  # what runs at import always counts
@@ -90,11 +108,16 @@ def test_a_fix_in_items_or_their_helpers_grades_that_assignment_alone(place: Pat
     assert mark() == seen[-1] and mark("95-other") == other
 
 
-@pytest.mark.parametrize(("cell", "name"), [
-    ("from alchemy.theory import mean_field", "theory/mean_field.py"), ("import alchemy.stats as s", "stats.py"),
-    ("%time 1\nfrom alchemy import (\n    nets,\n    data)", "data/mnist1d.py"), ("  from alchemy import tuning", "tuning.py"),
-    ("from alchemy.data import load", "data/shipped.py"),
-])
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("from alchemy.theory import mean_field", "theory/mean_field.py"),
+        ("import alchemy.stats as s", "stats.py"),
+        ("%time 1\nfrom alchemy import (\n    nets,\n    data)", "data/mnist1d.py"),
+        ("  from alchemy import tuning", "tuning.py"),
+        ("from alchemy.data import load", "data/shipped.py"),
+    ],
+)
 def test_the_librarys_part_that_a_notebook_imports_counts(place: Path, mark: Mark, cell: str, name: str) -> None:
     without, before = mark(), mark(cell=cell)
     append(place / "code" / "alchemy" / name, "\nif True:\n    MORE = 1\n")

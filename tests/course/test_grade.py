@@ -25,11 +25,18 @@ def graded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def made(points: float, *, mark: str = "", force: bool = False) -> list[grade.Graded]:
         monkeypatch.setattr(grade.fingerprint, "of", lambda job, *_: f"{job.student} {mark}")
-        monkeypatch.setattr(grade, "one", lambda job, *_: {
-            "fingerprint": f"{job.student} {mark}",
-            "grades": [{"score": points if job.student == "ada" else 3.0}, {"score": None}]})
-        return sorted(grade.grade(jobs, DEMO, b"k" * 16, tmp_path, engines.Limits(), ("none",), force=force),
-                      key=lambda fate: fate.job.student)
+        monkeypatch.setattr(
+            grade,
+            "one",
+            lambda job, *_: {
+                "fingerprint": f"{job.student} {mark}",
+                "grades": [{"score": points if job.student == "ada" else 3.0}, {"score": None}],
+            },
+        )
+        return sorted(
+            grade.grade(jobs, DEMO, b"k" * 16, tmp_path, engines.Limits(), ("none",), force=force),
+            key=lambda fate: fate.job.student,
+        )
 
     return made
 
@@ -40,8 +47,7 @@ def test_what_is_current_is_kept_and_what_changed_is_said(graded: Any) -> None:
     assert cli._fared(graded(12)) == "0 new, 2 kept, 0 changed"
     fixed = graded(12.5, mark="the grader was mended")
     assert [(fate.before, fate.after) for fate in fixed] == [(10, 12.5), (3, 3)]
-    assert cli._fared(fixed) == ("0 new, 0 kept, 1 changed, 1 graded again with the same points\n"
-                                 "  ada/90-demo: +2.5 points")
+    assert cli._fared(fixed) == ("0 new, 0 kept, 1 changed, 1 graded again with the same points\n  ada/90-demo: +2.5 points")
     forced = graded(11, mark="the grader was mended", force=True)
     assert cli._fared(forced).splitlines()[1:] == ["  ada/90-demo: -1.5 points"]
 
@@ -85,12 +91,17 @@ class Box:
         return self.reply
 
 
-@pytest.mark.parametrize(("reply", "told"), [
-    ({"printed": "", "seconds": 1.0, "error": {"type": "TimeUp", "text": ""}}, "ran out of time"),
-    (sandbox.Died("it ran past its time and did not stop"), "was stopped: it ran past its time"),
-])
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ({"printed": "", "seconds": 1.0, "error": {"type": "TimeUp", "text": ""}}, "ran out of time"),
+        (sandbox.Died("it ran past its time and did not stop"), "was stopped: it ran past its time"),
+    ],
+)
 def test_no_mark_is_lost_by_time_without_a_word_to_the_teacher(
-    monkeypatch: pytest.MonkeyPatch, reply: dict[str, Any] | Exception, told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    reply: dict[str, Any] | Exception,
+    told: str,
 ) -> None:
     plan = submission.Plan([submission.Step("1", "<cell 1>", items=["largest"])], {}, [], {}, {})
     box = Box(reply, 4.0)

@@ -26,8 +26,10 @@ def test_an_extension_is_one_students_deadline() -> None:
     assert gradebook.days_late(given, "90-demo", "bob", late) == 3 == gradebook.days_late(DEMO, "90-demo", "ada", late)
     assert gradebook.days_late(given, "90-demo", "ada", "2026-10-09T12:00:00+02:00") == 1
     for name, moment, message in (
-            ("ada/90-demo", due.replace(tzinfo=None), "with its zone"), ("90-demo", due, "STUDENT/ASSIGNMENT"),
-            ("ada/91-none", due, "no deadline to extend")):
+        ("ada/90-demo", due.replace(tzinfo=None), "with its zone"),
+        ("90-demo", due, "STUDENT/ASSIGNMENT"),
+        ("ada/91-none", due, "no deadline to extend"),
+    ):
         with pytest.raises(courses.CourseError, match=message):
             courses.check(course(**{name: moment}))
 
@@ -37,9 +39,15 @@ def test_the_mark_knows_the_bets_and_the_total_does_not(tmp_path: Path, monkeypa
     bet = {"low": 0.0, "high": 2.0, "confidence": 0.8, "result": 1.0, "scale": 1.0}
     found = {"ada": [bet] * 4, "bob": [bet] * 2, "eve": []}
     monkeypatch.setattr(gradebook, "bets", lambda out, slugs, student: found[student])
-    monkeypatch.setattr(gradebook, "lines", lambda *given: [
-        gradebook.Line(name, slug, score, 100.0, 0.0, 0.0, 0) for name in found
-        for slug, score in (("a", 80.0), ("b", None if name == "eve" else 60.0))])
+    monkeypatch.setattr(
+        gradebook,
+        "lines",
+        lambda *given: [
+            gradebook.Line(name, slug, score, 100.0, 0.0, 0.0, 0)
+            for name in found
+            for slug, score in (("a", 80.0), ("b", None if name == "eve" else 60.0))
+        ],
+    )
     people = [Student(name) for name in found]
     gradebook.export(DEMO, tmp_path, ["a", "b"], people)
     with (tmp_path / "gradebook.csv").open(encoding="utf-8", newline="") as file:

@@ -61,8 +61,15 @@ def test_a_time_at_the_calendars_end_is_none(text: str) -> None:
 
 def test_a_gradescope_export_is_brought_in(tmp_path: Path) -> None:
     named = json.dumps({"cells": [], "metadata": {"coursework": {"assignment": "90-demo"}}}).encode()
-    made = archive(tmp_path / "e.zip", {"export/submission_1/90-demo.ipynb": b"{}", "export/submission_2/my work.ipynb": named,
-                                        "export/submission_3/90-demo.ipynb": b"{}", "export/submission_1/other.ipynb": b"{}"})
+    made = archive(
+        tmp_path / "e.zip",
+        {
+            "export/submission_1/90-demo.ipynb": b"{}",
+            "export/submission_2/my work.ipynb": named,
+            "export/submission_3/90-demo.ipynb": b"{}",
+            "export/submission_1/other.ipynb": b"{}",
+        },
+    )
     notes = inputs.gradescope(made, tmp_path / "in", ["90-demo"], PEOPLE)
     jobs, more = inputs.folder(tmp_path / "in", ["90-demo"], PEOPLE)
     assert [j.student for j in jobs] == ["ada", "bob"] and more == []
@@ -71,9 +78,15 @@ def test_a_gradescope_export_is_brought_in(tmp_path: Path) -> None:
 
 
 def test_bombs_and_paths_that_lead_out_are_refused(tmp_path: Path) -> None:
-    made = archive(tmp_path / "e.zip", {"export/submission_1/../../../90-demo.ipynb": b"{}", "/submission_1/90-demo.ipynb": b"{}",
-                                        "export/submission_1/90-demo.ipynb": b"0" * 30 * 2**20,
-                                        "export/submission_2/90-demo.ipynb": b"0" * 10 * 2**20})
+    made = archive(
+        tmp_path / "e.zip",
+        {
+            "export/submission_1/../../../90-demo.ipynb": b"{}",
+            "/submission_1/90-demo.ipynb": b"{}",
+            "export/submission_1/90-demo.ipynb": b"0" * 30 * 2**20,
+            "export/submission_2/90-demo.ipynb": b"0" * 10 * 2**20,
+        },
+    )
     notes = inputs.gradescope(made, tmp_path / "in", ["90-demo"], PEOPLE)
     assert sum("leads out" in n for n in notes) == 2 and sum("unpacked from" in n for n in notes) == 2
     assert not (tmp_path / "in").exists() and not (tmp_path / "90-demo.ipynb").exists()
@@ -100,11 +113,16 @@ def notebook(text: str, assignment: str = "90-demo") -> bytes:
 CHECKPOINT = "export/submission_1/.ipynb_checkpoints/90-demo-checkpoint.ipynb"
 
 
-@pytest.mark.parametrize("others", [
-    [CHECKPOINT], ["export/submission_1/.ipynb_checkpoints/90-demo.ipynb"], ["export/submission_1/90-demo-Copy1.ipynb"],
-    ["export/__MACOSX/submission_1/90-demo.ipynb", "export/submission_1/__MACOSX/._90-demo.ipynb"],
-    [CHECKPOINT, "export/submission_1/90-demo-Copy1.ipynb", "export/submission_1/90-demo-Copy2.ipynb"],
-])
+@pytest.mark.parametrize(
+    "others",
+    [
+        [CHECKPOINT],
+        ["export/submission_1/.ipynb_checkpoints/90-demo.ipynb"],
+        ["export/submission_1/90-demo-Copy1.ipynb"],
+        ["export/__MACOSX/submission_1/90-demo.ipynb", "export/submission_1/__MACOSX/._90-demo.ipynb"],
+        [CHECKPOINT, "export/submission_1/90-demo-Copy1.ipynb", "export/submission_1/90-demo-Copy2.ipynb"],
+    ],
+)
 @pytest.mark.parametrize("first", [True, False])
 def test_copies_and_checkpoints_take_no_ones_place(tmp_path: Path, others: list[str], first: bool) -> None:  # noqa: FBT001
     """As released they earn nothing; the notebook with the right name counts, wherever the zip lists it."""

@@ -15,8 +15,7 @@ DEMO = courses.load(folders=(Path(__file__).parent / "demo",))
 
 def test_the_demonstrations_suites_hold() -> None:
     """The runner itself: on a small course that needs no chapter."""
-    found = [o for slug, item in mutation.cases(DEMO)
-             for o in mutation.outcomes(DEMO, slug, item, DEMO.suites(slug)[item.id])]
+    found = [o for slug, item in mutation.cases(DEMO) for o in mutation.outcomes(DEMO, slug, item, DEMO.suites(slug)[item.id])]
     made = mutation.summary(found)
     assert made["failures"] == []
     assert (made["killed"], made["mutants"], made["passed"], made["right"]) == (10, 10, 4, 4)
@@ -38,8 +37,10 @@ def test_a_solution_that_hangs_is_stopped() -> None:
 
 def test_a_busy_machine_kills_no_mutant_and_stops_no_right_solution(busy: None) -> None:
     """Less processor time than it may take, and more on the clock."""
-    slow = ("import time\ndef weighted_mean(x, w):\n    end = time.process_time() + 0.05\n"
-            "    while time.process_time() < end: pass\n    return np.average(x**work['weighted-mean']['power'], weights=w)")
+    slow = (
+        "import time\ndef weighted_mean(x, w):\n    end = time.process_time() + 0.05\n"
+        "    while time.process_time() < end: pass\n    return np.average(x**work['weighted-mean']['power'], weights=w)"
+    )
     begun = time.monotonic()
     score = mutation.run(DEMO, "90-demo", replace(DEMO.items("90-demo")[0], seconds=0.5), slow, "ada")
     assert time.monotonic() - begun > 0.5, "the machine was not busy"

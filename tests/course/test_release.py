@@ -13,8 +13,11 @@ def test_a_roster_is_checked(tmp_path: Path) -> None:
     roster = tmp_path / "roster.csv"
     roster.write_text("student,name,email\nada,Ada L,ada@example.org\n", encoding="utf-8")
     assert students(roster)[0].get("email") == "ada@example.org"
-    for text, message in (("name\nada\n", "no column `student`"),
-                          ("student\n../x\n", "no path"), ("student\na\na\n", "more than once")):
+    for text, message in (
+        ("name\nada\n", "no column `student`"),
+        ("student\n../x\n", "no path"),
+        ("student\na\na\n", "more than once"),
+    ):
         roster.write_text(text, encoding="utf-8")
         with pytest.raises(courses.CourseError, match=message):
             students(roster)

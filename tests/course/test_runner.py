@@ -22,15 +22,30 @@ def cell(runner: Runner, source: str, seconds: float = 5.0) -> dict[str, Any]:
     return runner.step({"do": "cell", "source": source, "name": "<cell 1>", "seconds": seconds})
 
 
-@pytest.mark.parametrize(("source", "x"), [
-    ("import math\nmath.sqrt?\nx = 1", 1), ("?print\nx = 1", 1), ("!pip install \\\n  nothing-of-that\nx = 1", 1),
-    ("get_ipython().run_line_magic('load_ext', 'autoreload')\nget_ipython().system('ls')\nx = 1", 1),
-    ("for n in range(3):\n    %time x = n", 2), ("if True:\n    !echo 1\n    x = 1", 1), ("x = !ls", []),
-    ("%time x = 1", 1), ("x = %time 1 + 1", 2), ("%%time\nx = 1\n%time x += 1", 2), ("%%capture said\nx = 1", 1),
-    ("%matplotlib inline\nx = 1", 1), ("%%bash\nexit 1", None), ("    x = 1", 1), ("%timeit -n 1 y\nx = 1", 1),
-    ("def f(n):\n    %time m = n + 1\n    return n\nx = f(3)", 3), ("get_ipython().magic('time x = 1')", 1),
-    ("%config InlineBackend.figure_format = 'retina'\nx = 1", 1), ("x = '%time'\n", "%time"),
-])
+@pytest.mark.parametrize(
+    ("source", "x"),
+    [
+        ("import math\nmath.sqrt?\nx = 1", 1),
+        ("?print\nx = 1", 1),
+        ("!pip install \\\n  nothing-of-that\nx = 1", 1),
+        ("get_ipython().run_line_magic('load_ext', 'autoreload')\nget_ipython().system('ls')\nx = 1", 1),
+        ("for n in range(3):\n    %time x = n", 2),
+        ("if True:\n    !echo 1\n    x = 1", 1),
+        ("x = !ls", []),
+        ("%time x = 1", 1),
+        ("x = %time 1 + 1", 2),
+        ("%%time\nx = 1\n%time x += 1", 2),
+        ("%%capture said\nx = 1", 1),
+        ("%matplotlib inline\nx = 1", 1),
+        ("%%bash\nexit 1", None),
+        ("    x = 1", 1),
+        ("%timeit -n 1 y\nx = 1", 1),
+        ("def f(n):\n    %time m = n + 1\n    return n\nx = f(3)", 3),
+        ("get_ipython().magic('time x = 1')", 1),
+        ("%config InlineBackend.figure_format = 'retina'\nx = 1", 1),
+        ("x = '%time'\n", "%time"),
+    ],
+)
 def test_what_runs_in_a_notebook_runs_here(runner: Runner, source: str, x: object) -> None:
     reply = cell(runner, source)
     assert "error" not in reply, reply
@@ -53,8 +68,14 @@ def test_a_busy_machine_takes_nobodys_time(runner: Runner, busy: None) -> None:
     assert "error" not in reply and 0.2 <= reply["seconds"] < 0.5
 
 
-@pytest.mark.parametrize("source", ["while True: pass", "import time\ntime.sleep(100)",
-                                    "while True:\n    try:\n        while True: pass\n    except Exception: pass"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "while True: pass",
+        "import time\ntime.sleep(100)",
+        "while True:\n    try:\n        while True: pass\n    except Exception: pass",
+    ],
+)
 def test_what_never_ends_is_stopped(runner: Runner, source: str) -> None:
     assert cell(runner, source, 0.1)["error"]["type"] == "TimeUp"
     assert "error" not in cell(runner, "x = 1")

@@ -15,16 +15,37 @@ from course.items import Item
 DEMO = courses.load(folders=(Path(__file__).parent / "demo",))
 
 
-@pytest.mark.parametrize("error", [
-    None, 3, "x", {}, {"where": 3}, {"where": [1]}, {"type": [], "text": {}}, {"where": "abc"}])
+@pytest.mark.parametrize("error", [None, 3, "x", {}, {"where": 3}, {"where": [1]}, {"type": [], "text": {}}, {"where": "abc"}])
 def test_a_forged_error_of_one_probe_is_a_complaint(error: object) -> None:
     assert isinstance(scoring.complaint(error, hidden=True), str)
     score = scoring.of_function(DEMO.items("90-demo")[0], {"power": 2}, [(np.ones(2), np.ones(2))], [{"error": error}])
     assert score.share == 0
+
+
 HUGE = np.lib.stride_tricks.as_strided(np.zeros(1), (2000, 2000), (0, 0))
-HOSTILE = [None, True, "right", "nan", math.nan, math.inf, 10**400, [], {}, [[]], {"a": 1}, [1, "a"], np.zeros(0),
-           np.zeros((0, 3)), np.full(3, np.nan), np.full((2, 2), np.inf), np.array(["a"]), np.zeros((1,) * 30),
-           HUGE, [HUGE, HUGE], 1j]
+HOSTILE = [
+    None,
+    True,
+    "right",
+    "nan",
+    math.nan,
+    math.inf,
+    10**400,
+    [],
+    {},
+    [[]],
+    {"a": 1},
+    [1, "a"],
+    np.zeros(0),
+    np.zeros((0, 3)),
+    np.full(3, np.nan),
+    np.full((2, 2), np.inf),
+    np.array(["a"]),
+    np.zeros((1,) * 30),
+    HUGE,
+    [HUGE, HUGE],
+    1j,
+]
 REAL = courses.load()
 GRADED = [(slug, item) for slug in REAL.slugs() for item in REAL.items(slug) if item.kind in ("function", "value")]
 

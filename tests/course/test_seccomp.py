@@ -34,12 +34,12 @@ def test_the_filter_refuses_what_it_lists_and_lets_the_rest_through(machine: str
         wanted = refuse if number in refused else absent if number == seccomp.CLONE3 else allow
         assert run_filter(program, machine, number) == wanted, number
     assert run_filter(program, machine, seccomp.CLONE[machine], 0x10000000) == refuse  # a user namespace
-    assert run_filter(program, machine, seccomp.CLONE[machine], 0x003D0F00) == allow   # a thread, as glibc makes it
+    assert run_filter(program, machine, seccomp.CLONE[machine], 0x003D0F00) == allow  # a thread, as glibc makes it
     for number in seccomp.SOCKETS[machine]:
         found = {family for family in range(50) if run_filter(program, machine, number, family) == allow}
         assert found == {1, 2, 10}  # AF_UNIX, AF_INET, AF_INET6: neither AF_VSOCK nor AF_NETLINK
     for flags, wanted in ((0x22, allow), (0x01, allow), (0x21, refuse), (0x8021, refuse), (0x23, refuse), (0x4022, allow)):
         assert run_filter(program, machine, seccomp.MMAP[machine], flags) == wanted, hex(flags)
     assert run_filter(program, machine, seccomp.X32 + 1) == absent
-    assert run_filter(program, machine, 1, architecture=0x40000003) == kill            # 32-bit calls have other numbers
+    assert run_filter(program, machine, 1, architecture=0x40000003) == kill  # 32-bit calls have other numbers
     assert seccomp.program("riscv64") == b""

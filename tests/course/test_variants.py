@@ -31,8 +31,14 @@ def test_a_secret_that_is_too_short_or_absent_is_refused(tmp_path: Path, monkeyp
 
 
 def test_a_draw_depends_on_secret_course_student_item_and_purpose() -> None:
-    keys = [(b"k" * 16, "c", "ada", "a/b", ""), (b"l" * 16, "c", "ada", "a/b", ""), (b"k" * 16, "d", "ada", "a/b", ""),
-            (b"k" * 16, "c", "bob", "a/b", ""), (b"k" * 16, "c", "ada", "a/c", ""), (b"k" * 16, "c", "ada", "a/b", "probes")]
+    keys = [
+        (b"k" * 16, "c", "ada", "a/b", ""),
+        (b"l" * 16, "c", "ada", "a/b", ""),
+        (b"k" * 16, "d", "ada", "a/b", ""),
+        (b"k" * 16, "c", "bob", "a/b", ""),
+        (b"k" * 16, "c", "ada", "a/c", ""),
+        (b"k" * 16, "c", "ada", "a/b", "probes"),
+    ]
     drawn = [float(variants.generator(*key).random()) for key in keys]
     assert len(set(drawn)) == len(keys)
     assert drawn[0] == float(variants.generator(*keys[0]).random())

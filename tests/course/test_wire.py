@@ -16,7 +16,8 @@ def test_plain_values_cross_the_wall(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "array", [np.arange(6.0).reshape(2, 3), np.float32([1, 2]), np.array(3), np.zeros((0, 2)), np.array([True])])
+    "array", [np.arange(6.0).reshape(2, 3), np.float32([1, 2]), np.array(3), np.zeros((0, 2)), np.array([True])]
+)
 def test_arrays_keep_type_and_shape(array: np.ndarray) -> None:
     back = wire.decode(json.loads(json.dumps(wire.encode(array))))
     assert back.dtype == array.dtype and back.shape == array.shape
@@ -29,23 +30,43 @@ def test_what_is_no_answer_stays_inside(value: object) -> None:
         wire.encode(value)
 
 
-@pytest.mark.parametrize("message", [
-    {"array": ["<f8", [10**12], ""]}, {"array": ["|O8", [1], "AAAAAAAAAAA="]}, {"array": ["<f8", [-1], ""]},
-    {"array": ["<f8", [math.inf], ""]}, {"array": ["<f1", [0], ""]}, {"array": ["<f8", [0, 10**40], ""]},
-    {"array": [3, [0], ""]}, {"array": ["<f8", [[0]], ""]},
-    {"array": ["<f8", [1], "not base64!"]}, {"items": [[1]]}, {"pickle": "gASV"}, {"array": "x"}, {"array": ["<f8", None, ""]},
-])
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"array": ["<f8", [10**12], ""]},
+        {"array": ["|O8", [1], "AAAAAAAAAAA="]},
+        {"array": ["<f8", [-1], ""]},
+        {"array": ["<f8", [math.inf], ""]},
+        {"array": ["<f1", [0], ""]},
+        {"array": ["<f8", [0, 10**40], ""]},
+        {"array": [3, [0], ""]},
+        {"array": ["<f8", [[0]], ""]},
+        {"array": ["<f8", [1], "not base64!"]},
+        {"items": [[1]]},
+        {"pickle": "gASV"},
+        {"array": "x"},
+        {"array": ["<f8", None, ""]},
+    ],
+)
 def test_forged_messages_are_refused(message: object) -> None:
     with pytest.raises(wire.WireError):
         wire.decode(message)
 
 
-@pytest.mark.parametrize("reply", [
-    {"error": "none"}, {"error": 3}, {"error": {"where": 3, "type": {}, "text": [1]}},
-    {"error": {"where": ["x", 3, "\ud800"]}},
-    {"printed": {"a": 1}, "seconds": "never"}, {"seconds": -1}, {"seconds": math.nan}, {"seconds": 10**400},
-    {"printed": "\ud800"},
-])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"error": "none"},
+        {"error": 3},
+        {"error": {"where": 3, "type": {}, "text": [1]}},
+        {"error": {"where": ["x", 3, "\ud800"]}},
+        {"printed": {"a": 1}, "seconds": "never"},
+        {"seconds": -1},
+        {"seconds": math.nan},
+        {"seconds": 10**400},
+        {"printed": "\ud800"},
+    ],
+)
 def test_a_forged_reply_is_made_harmless(reply: dict) -> None:
     made = wire.cleaned(reply)
     assert isinstance(made["printed"], str) and (made["seconds"] is None or made["seconds"] >= 0)

@@ -14,9 +14,20 @@ from press import bets
 def row(name="topic/one", holds=(0.9, None), estimate=1.06, record=None, word="held", **claim):
     """A ledger row as a chapter publishes it."""
     interval = {"estimate": estimate, "low": estimate - 0.03, "high": estimate + 0.03, "n": 12, "level": 0.95, "method": "BCa"}
-    return {"claim": {"id": name, "side": "rigor", "kind": "theorem", "holds": list(holds), "says": f"About {name}.",
-                      "measure": "S eta / 2", "statistic": "mean", **claim},
-            "verdict": {"word": word, "interval": interval, "diverged": 0}, "reference": record}
+    return {
+        "claim": {
+            "id": name,
+            "side": "rigor",
+            "kind": "theorem",
+            "holds": list(holds),
+            "says": f"About {name}.",
+            "measure": "S eta / 2",
+            "statistic": "mean",
+            **claim,
+        },
+        "verdict": {"word": word, "interval": interval, "diverged": 0},
+        "reference": record,
+    }
 
 
 @pytest.fixture
@@ -88,9 +99,16 @@ def test_asked_changes_with_the_question_and_not_with_the_region():
     assert bets.asked(row(statistic="median")["claim"]) != same
 
 
-@pytest.mark.parametrize(("key", "expected"), [
-    ("topic/one", "topic/one"), ("topic/one/low", "topic/one"), ("topic/one-more", None), ("topic", None), ("", None),
-])
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("topic/one", "topic/one"),
+        ("topic/one/low", "topic/one"),
+        ("topic/one-more", None),
+        ("topic", None),
+        ("", None),
+    ],
+)
 def test_a_pasted_number_belongs_to_one_claim(key, expected):
     assert bets.about(key, ["topic/one", "topic/two"]) == expected
 

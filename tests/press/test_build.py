@@ -24,7 +24,9 @@ jupytext:
 kernelspec: {display_name: Python 3, language: python, name: python3}
 ---
 """
-CHAPTER = FRONT + """
+CHAPTER = (
+    FRONT
+    + """
 # A page called %(slug)s
 
 ```{code-cell} python
@@ -48,7 +50,10 @@ number.judge([bench.NUMBER + d for d in (-0.5, 0.5, -0.25, 0.25)])
 chapter.finish()
 ```
 """
-LEDGER = FRONT + """
+)
+LEDGER = (
+    FRONT
+    + """
 # The ledger
 
 ```{code-cell} python
@@ -64,7 +69,9 @@ for slug, found in run.results(chapter.scale, chapter.seed).items():
 chapter.finish()
 ```
 """
+)
 MANIFEST = 'title = "A page"\npart = "Parts"\nquestion = "Is it?"\n'
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # not its script, which knows where it was made
 ALL = ["01-first", "02-second", "25-ledger"]
 
 
@@ -79,8 +86,10 @@ class Book:
             shutil.copy(ROOT / "book" / "_static" / name, folder / "book" / "_static")
         shutil.copy(ROOT / "_config.yml", folder)
         self.write("requirements.txt", "optax>=0.2  # a package whose version the pages depend on\n")
-        self.write("_toc.yml", yaml.dump({
-            "format": "jb-book", "root": "book/intro", "chapters": [{"file": f"chapters/{slug}"} for slug in ALL]}))
+        self.write(
+            "_toc.yml",
+            yaml.dump({"format": "jb-book", "root": "book/intro", "chapters": [{"file": f"chapters/{slug}"} for slug in ALL]}),
+        )
         self.write("book/intro.md", "# A miniature book\n")
         self.write("book/references.bib", "")
         for slug in ALL[:2]:
@@ -113,8 +122,23 @@ class Book:
         python_path = os.pathsep.join(map(str, (*paths, ROOT / "code")))
         env = clean | {"PYTHONPATH": python_path, "EXECUTED": str(self.log)} | environment
         done = subprocess.run(
-            [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", ".", "-W", "-n", "--keep-going", "-q"],
-            cwd=self.folder, env=env, text=True, capture_output=True, timeout=240, check=False,
+            [
+                sys.executable,
+                "-c",
+                "from jupyter_book.cli.main import main; main()",
+                "build",
+                ".",
+                "-W",
+                "-n",
+                "--keep-going",
+                "-q",
+            ],
+            cwd=self.folder,
+            env=env,
+            text=True,
+            capture_output=True,
+            timeout=240,
+            check=False,
         )
         self.executed = sorted(self.log.read_text().split()) if self.log.is_file() else []
         self.output = done.stdout + done.stderr
@@ -139,7 +163,7 @@ def test_pages_carry_figures_links_and_verdicts(book: Book) -> None:
     image = re.search(r"<img [^>]*alchemy-figure[^>]*>", html)
     assert image is not None
     assert 'alt="a square of 01-first"' in image[0]
-    assert "One <em>square</em>." in html[html.index("<figcaption"):html.index("</figcaption>")]
+    assert "One <em>square</em>." in html[html.index("<figcaption") : html.index("</figcaption>")]
     assert "colab.research.google.com/github/someone/book/blob/gh-pages/_notebooks/01-first.ipynb" in html
     assert "mybinder.org/v2/gh/someone/book/" in html
     notebook = json.loads(book.read("_build/html/_notebooks/01-first.ipynb"))
@@ -180,8 +204,11 @@ def test_another_seed_scale_package_or_setting_executes_every_page(book: Book, t
     upgraded = tmp_path / "optax-99.0.dist-info"
     upgraded.mkdir()
     (upgraded / "METADATA").write_text("Metadata-Version: 2.1\nName: optax\nVersion: 99.0\n")
-    environment = {"ALCHEMY_SEED": "7"} | {"ALCHEMY_SEED": {"ALCHEMY_SEED": "8"}, "ALCHEMY_SCALE": {"ALCHEMY_SCALE": "smoke"},
-                                           "JAX_DEFAULT_PRNG_IMPL": {"JAX_DEFAULT_PRNG_IMPL": "rbg"}}.get(change, {})
+    environment = {"ALCHEMY_SEED": "7"} | {
+        "ALCHEMY_SEED": {"ALCHEMY_SEED": "8"},
+        "ALCHEMY_SCALE": {"ALCHEMY_SCALE": "smoke"},
+        "JAX_DEFAULT_PRNG_IMPL": {"JAX_DEFAULT_PRNG_IMPL": "rbg"},
+    }.get(change, {})
     done = book.build(paths=(tmp_path,) if change == "optax" else (), **environment)
     assert done.returncode == 0, book.output
     assert book.executed == ALL
@@ -207,8 +234,12 @@ def test_a_reader_s_kernel_and_startup_files_do_not_reach_a_page(book: Book, tmp
     done = book.build(ALCHEMY_SEED="7", JUPYTER_PATH=str(tmp_path / "jupyter"), IPYTHONDIR=str(tmp_path / "ipython"))
     assert done.returncode == 0, book.output
     assert book.executed == ["01-first"]
-    outputs = [out for path in (book.folder / "runs" / "01-first").glob("*/executed.ipynb")
-               for cell in json.loads(path.read_text())["cells"] for out in cell.get("outputs", [])]
+    outputs = [
+        out
+        for path in (book.folder / "runs" / "01-first").glob("*/executed.ipynb")
+        for cell in json.loads(path.read_text())["cells"]
+        for out in cell.get("outputs", [])
+    ]
     assert [out for out in outputs if out["output_type"] == "execute_result"] == []  # only last expressions are shown
 
 
@@ -225,9 +256,14 @@ def test_a_flipped_verdict_fails(book: Book) -> None:
 
 
 def update(book: Book, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "alchemy.cli", "ledger", "--update", *options], timeout=60, text=True,
-                          env=os.environ | {"ALCHEMY_ROOT": str(book.folder), "ALCHEMY_SCALE": "laptop", "ALCHEMY_SEED": "0"},
-                          capture_output=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "alchemy.cli", "ledger", "--update", *options],
+        timeout=60,
+        text=True,
+        env=os.environ | {"ALCHEMY_ROOT": str(book.folder), "ALCHEMY_SCALE": "laptop", "ALCHEMY_SEED": "0"},
+        capture_output=True,
+        check=False,
+    )
 
 
 def test_a_wrong_verdict_does_not_wear_off_until_it_is_accepted(book: Book) -> None:

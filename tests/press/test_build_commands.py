@@ -25,8 +25,9 @@ def script(path: Path, text: str) -> None:
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(c) for c in command], cwd=ROOT, env=os.environ | environment, text=True,
-                          capture_output=True, timeout=60, check=False)
+    return subprocess.run(
+        [str(c) for c in command], cwd=ROOT, env=os.environ | environment, text=True, capture_output=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize(("failed", "status", "code"), [([], 0, 0), ([], 3, 3), (["02-second"], 0, 1)])
@@ -68,12 +69,18 @@ def test_only_names_chapters_and_a_budget_s_pages_run_small(monkeypatch: pytest.
 
 
 def test_a_short_table_of_contents_keeps_the_pages_that_run_nothing() -> None:
-    toc = {"root": "book/intro", "parts": [
-        {"caption": "A", "chapters": [{"file": "book/method"}]},
-        {"caption": "B", "chapters": [{"file": "chapters/03-gradient-descents-fault"}]},
-        {"caption": "C", "chapters": [{"file": "chapters/07-adam"}, {"file": "book/instructors/survey-analysis"}]}]}
+    toc = {
+        "root": "book/intro",
+        "parts": [
+            {"caption": "A", "chapters": [{"file": "book/method"}]},
+            {"caption": "B", "chapters": [{"file": "chapters/03-gradient-descents-fault"}]},
+            {"caption": "C", "chapters": [{"file": "chapters/07-adam"}, {"file": "book/instructors/survey-analysis"}]},
+        ],
+    }
     assert build.shortened(toc, ["07-adam"])["parts"] == [
-        {"caption": "A", "chapters": [{"file": "book/method"}]}, {"caption": "C", "chapters": [{"file": "chapters/07-adam"}]}]
+        {"caption": "A", "chapters": [{"file": "book/method"}]},
+        {"caption": "C", "chapters": [{"file": "chapters/07-adam"}]},
+    ]
 
 
 CI_STEPS = ("lint", "test", "book SCALE=laptop SEED=0 BUDGET=1500", "ledger", "test-site", "test-coursework")
@@ -118,12 +125,19 @@ def test_ci_installs_a_browser_and_a_sandbox_where_none_is_and_goes_on_without(p
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
-@pytest.mark.parametrize("given", [{"arguments": ("SCALE=smoke", "SEED=5")},
-                                   {"environment": {"ALCHEMY_SCALE": "smoke", "ALCHEMY_SEED": "5"}}])
+@pytest.mark.parametrize(
+    "given", [{"arguments": ("SCALE=smoke", "SEED=5")}, {"environment": {"ALCHEMY_SCALE": "smoke", "ALCHEMY_SEED": "5"}}]
+)
 def test_make_hands_scale_and_seed_on(given: dict) -> None:
     probe = "--eval=probe: ; @echo $$ALCHEMY_SCALE $$ALCHEMY_SEED $$PYTHONPATH"
-    done = run("make", "--no-print-directory", probe, "probe", *given.get("arguments", ()),
-               **({"ALCHEMY_SCALE": "", "ALCHEMY_SEED": ""} | given.get("environment", {})))
+    done = run(
+        "make",
+        "--no-print-directory",
+        probe,
+        "probe",
+        *given.get("arguments", ()),
+        **({"ALCHEMY_SCALE": "", "ALCHEMY_SEED": ""} | given.get("environment", {})),
+    )
     assert done.stdout.split() == ["smoke", "5", str(ROOT / "code")], done.stderr
 
 

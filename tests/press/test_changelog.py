@@ -56,14 +56,20 @@ def repo(tmp_path: Path) -> Path:
         {
             "pyproject.toml": version("0.10.0"),
             "chapters/01-a/evidence/words.json": {"code": "", "words": {"a/one": "held", "a/two": "failed"}},
-            "chapters/02-b/evidence/words.json": {"code": "", "words": {"b/new": "undecided", "b/newer": "held", "b/newest": "held"}},
+            "chapters/02-b/evidence/words.json": {
+                "code": "",
+                "words": {"b/new": "undecided", "b/newer": "held", "b/newest": "held"},
+            },
         },
     )
     commit(tmp_path, "v0.10.0")
     changelog.git(tmp_path, "tag", "vegetables")
     write(
         tmp_path,
-        {"pyproject.toml": version("0.11.0"), "chapters/01-a/evidence/words.json": {"code": "", "words": {"a/one": "undecided", "a/two": "failed"}}},
+        {
+            "pyproject.toml": version("0.11.0"),
+            "chapters/01-a/evidence/words.json": {"code": "", "words": {"a/one": "undecided", "a/two": "failed"}},
+        },
     )
     return tmp_path
 

@@ -54,9 +54,16 @@ def test_logged_minutes_stand_beside_planned_ones(tmp_path):
     assert "| 2. A bet | 5 | most gave up (n = 1, 1 gave up) | 8 + 5 |" in text and "| 3. Words | 35 | not yet | 57 |" in text
 
 
-@pytest.mark.parametrize("row", [
-    "c,01-x,1,25,40,perhaps,", "c,01-x,1,25,-3,yes,", "c,01-x,one,25,5,yes,", "c,01-x,1,25,,yes,", "c,01-x",
-])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "c,01-x,1,25,40,perhaps,",
+        "c,01-x,1,25,-3,yes,",
+        "c,01-x,one,25,5,yes,",
+        "c,01-x,1,25,,yes,",
+        "c,01-x",
+    ],
+)
 def test_a_bad_row_is_named(tmp_path, row):
     (tmp_path / "coursework").mkdir()
     (tmp_path / coursework.MEASURED).write_text(HEAD + row + "\n")

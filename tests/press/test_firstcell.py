@@ -135,8 +135,12 @@ def test_a_notebook_carries_its_bench_and_the_data_that_are_named(tmp_path: Path
     (tmp_path / "book" / "book" / "timeline.json").write_text("[]")
     code = 'p = root() / "book" / "timeline.json"\n'
     found = firstcell.files(notebook(code), "07-adam", tmp_path / "book")
-    assert list(found) == ["book/timeline.json", "chapters/07-adam/bench.py", "chapters/07-adam/named.json",
-                           "code/alchemy/mnist.npz"]
+    assert list(found) == [
+        "book/timeline.json",
+        "chapters/07-adam/bench.py",
+        "chapters/07-adam/named.json",
+        "code/alchemy/mnist.npz",
+    ]
     assert set(firstcell.needs(notebook(code), "07-adam", tmp_path / "book")) == {"sklearn"}
     whole = firstcell.packed(found)
     assert whole == firstcell.packed(found)
@@ -144,10 +148,14 @@ def test_a_notebook_carries_its_bench_and_the_data_that_are_named(tmp_path: Path
 
 
 def test_two_notebooks_in_one_folder_each_use_their_own(tmp_path: Path) -> None:
-    pair = [[c.source for c in jupytext.read(ROOT / "chapters" / f"{slug}.md").cells if c.cell_type == "code"]
-            for slug in ("05-lstm", "06-batch-normalization")]
-    cells = [download(tmp_path, slug, "\n".join(code), slug) for slug, code in
-             zip(("05-lstm", "06-batch-normalization"), pair, strict=True)]
+    pair = [
+        [c.source for c in jupytext.read(ROOT / "chapters" / f"{slug}.md").cells if c.cell_type == "code"]
+        for slug in ("05-lstm", "06-batch-normalization")
+    ]
+    cells = [
+        download(tmp_path, slug, "\n".join(code), slug)
+        for slug, code in zip(("05-lstm", "06-batch-normalization"), pair, strict=True)
+    ]
     (tmp_path / "code" / "alchemy").mkdir(parents=True)
     (tmp_path / "code" / "alchemy" / "__init__.py").write_text("raise SystemExit('an old laboratory')")
     homes = [Path(run(cell, tmp_path, WHERE)).parents[2] for cell in (*cells, cells[0])]

@@ -37,8 +37,12 @@ def application(**config: str) -> Any:
 
 
 def claims(*rows: tuple[str, str, str | None]) -> dict[str, Any]:
-    return {"device": "1 test", "scale": "laptop", "seed": 0, "claims": [
-        {"claim": {"id": name, "side": side}, "verdict": word and {"word": word}} for name, side, word in rows]}
+    return {
+        "device": "1 test",
+        "scale": "laptop",
+        "seed": 0,
+        "claims": [{"claim": {"id": name, "side": side}, "verdict": word and {"word": word}} for name, side, word in rows],
+    }
 
 
 def test_the_head_of_a_page() -> None:
@@ -49,8 +53,9 @@ def test_the_head_of_a_page() -> None:
     assert (front.title, fronts.Front("T", "", "7").title) == ("A title", "07 · T")
 
 
-@pytest.mark.parametrize("text", [
-    "word " * 90, "One sentence that is long enough to stand alone, and to be kept whole here. " * 5])
+@pytest.mark.parametrize(
+    "text", ["word " * 90, "One sentence that is long enough to stand alone, and to be kept whole here. " * 5]
+)
 def test_descriptions_are_cut_between_words(text: str) -> None:
     short = fronts.shorten(text.strip())
     assert 60 < len(short) <= fronts.LONGEST + 2
@@ -84,8 +89,10 @@ def test_the_map_shows_every_chapter_and_every_prerequisite_of_the_manifests() -
     assert [node.manifest for node in nodes if node.manifest] == WRITTEN
     for node in nodes:
         if node.manifest:
-            assert node.needs == {**{manifests.docname(to): True for to in node.manifest.requires},
-                                  **{manifests.docname(to): False for to in node.manifest.helps}}
+            assert node.needs == {
+                **{manifests.docname(to): True for to in node.manifest.requires},
+                **{manifests.docname(to): False for to in node.manifest.helps},
+            }
     html, text = prerequisites.render(app, "book/intro")
     svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", html)[0])
     assert [link.get("href") for link in svg.iter("a")] == [f"../{node.docname}.html" for node in nodes]
@@ -144,12 +151,19 @@ def test_the_timeline_is_in_order_and_sourced() -> None:
     assert timeline.citing({"b": "{cite}`x,y`", "a": "{cite:t}`y` {cite}`y`"}) == {"y": ["a", "b"], "x": ["b"]}
 
 
-@pytest.mark.parametrize(("title", "found"), [
-    ("Rigor’s case: a kernel is an average", ("rigor", "argues")), ("Practice's experiment: labels", ("practice", "measures")),
-    ("Rigor's reply: the row that lost", ("rigor", "replies")), ("Rigor’s second case: what a gate does", ("rigor", "argues")),
-    ("Practice’s second thought", ("practice", "argues")), ("Rigor's theorems: what must happen", ("rigor", "proves")),
-    ("Controls", None), ("The practice", None),
-])
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("Rigor’s case: a kernel is an average", ("rigor", "argues")),
+        ("Practice's experiment: labels", ("practice", "measures")),
+        ("Rigor's reply: the row that lost", ("rigor", "replies")),
+        ("Rigor’s second case: what a gate does", ("rigor", "argues")),
+        ("Practice’s second thought", ("practice", "argues")),
+        ("Rigor's theorems: what must happen", ("rigor", "proves")),
+        ("Controls", None),
+        ("The practice", None),
+    ],
+)
 def test_whose_turn_a_heading_is(title: str, found: tuple[str, str] | None) -> None:
     assert sides.turn(title) == found
 
@@ -176,10 +190,15 @@ def test_a_citation_says_who_what_which_and_when() -> None:
     assert "When? Chapter 4 of" in cite.sentence(whole, "4", "When?", "")
 
 
-@pytest.mark.parametrize(("stated", "repository", "address"), [
-    ("", "", ""), ("https://a.example/book", "x/y", "https://a.example/book/"), ("", "Some/book", "https://some.github.io/book/"),
-    ("", "some/some.github.io", "https://some.github.io/"),
-])
+@pytest.mark.parametrize(
+    ("stated", "repository", "address"),
+    [
+        ("", "", ""),
+        ("https://a.example/book", "x/y", "https://a.example/book/"),
+        ("", "Some/book", "https://some.github.io/book/"),
+        ("", "some/some.github.io", "https://some.github.io/"),
+    ],
+)
 def test_the_address_of_the_site(stated: str, repository: str, address: str) -> None:
     app = application(alchemy_site_url=stated, alchemy_repository=repository)
     assert meta.site_url(app) == address

@@ -45,16 +45,19 @@ def test_only_the_search_page_loads_the_search() -> None:
 
 
 def test_icons_sidebar_and_empty_headers() -> None:
-    done = hygiene.sound('<i class="fa-solid fa-list"></i><div id="pst-primary-sidebar" class="a">'
-                         '<th class="head"><p></p></th><th>full</th>', "x.html")
+    done = hygiene.sound(
+        '<i class="fa-solid fa-list"></i><div id="pst-primary-sidebar" class="a"><th class="head"><p></p></th><th>full</th>',
+        "x.html",
+    )
     assert '<i aria-hidden="true" class="fa-solid fa-list">' in done
     assert '<div id="pst-primary-sidebar" role="navigation" aria-label="Book" class="a">' in done
     assert "<td></td><th>full</th>" in done
     assert hygiene.sound(done, "x.html") == done
 
 
-@pytest.mark.parametrize(("size", "expected"), [('width="72pt" height="36pt"', (96, 48)), ("", (300, 150)),
-                                                ('width="100%" height="100%"', (300, 150))])
+@pytest.mark.parametrize(
+    ("size", "expected"), [('width="72pt" height="36pt"', (96, 48)), ("", (300, 150)), ('width="100%" height="100%"', (300, 150))]
+)
 def test_size_of_a_drawing(tmp_path: Path, size: str, expected: tuple[int, int]) -> None:
     (tmp_path / "a.svg").write_text(SVG.format(size), encoding="utf-8")
     assert hygiene.dimensions(tmp_path / "a.svg") == expected
@@ -87,12 +90,24 @@ def test_changed_files_get_new_addresses() -> None:
     assert assets.refer(text, {"_static/a.css": "new"}) == text.replace("digest=1", "digest=new")
 
 
-@pytest.mark.parametrize(("rule", "stays"), [
-    (".used{a:b}", True), (".unused{a:b}", False), (".used .unused{a:b}", False), (".used:not(.unused){a:b}", True),
-    (":is(.used,.unused) p{a:b}", True), ("p,a:hover{a:b}", True), (":root{--a:b}", True), ("@font-face{src:url(a.woff)}", True),
-    ("@keyframes x{0%{a:b}to{a:c}}", True), (".bs-tooltip-auto{a:b}", True), (".md\\:used{a:b}", False),
-    ("/*! from a.b */:root{a:b}", True), ("@media print{.used{a:b}}", True),
-])
+@pytest.mark.parametrize(
+    ("rule", "stays"),
+    [
+        (".used{a:b}", True),
+        (".unused{a:b}", False),
+        (".used .unused{a:b}", False),
+        (".used:not(.unused){a:b}", True),
+        (":is(.used,.unused) p{a:b}", True),
+        ("p,a:hover{a:b}", True),
+        (":root{--a:b}", True),
+        ("@font-face{src:url(a.woff)}", True),
+        ("@keyframes x{0%{a:b}to{a:c}}", True),
+        (".bs-tooltip-auto{a:b}", True),
+        (".md\\:used{a:b}", False),
+        ("/*! from a.b */:root{a:b}", True),
+        ("@media print{.used{a:b}}", True),
+    ],
+)
 def test_rules_for_classes_that_nothing_names_go(rule: str, stays: bool) -> None:
     assert assets.trimmed(rule + "p{c:d}", {"used"}) == (rule if stays else "") + "p{c:d}"
 

@@ -16,13 +16,26 @@ from press import ledger_page, ledger_table
 def row(name="topic/one", holds=(0.9, None), estimate=1.06, word="held", **claim):
     """A ledger row as a chapter publishes it."""
     interval = {"estimate": estimate, "low": estimate - 0.03, "high": estimate + 0.03, "n": 12, "level": 0.95, "method": "BCa"}
-    return {"claim": {"id": name, "side": "rigor", "kind": "theorem", "holds": list(holds), "says": f"About {name}.",
-                      "measure": "S eta / 2", "statistic": "mean", **claim},
-            "verdict": word and {"word": word, "interval": interval, "diverged": 0}, "reference": None}
+    return {
+        "claim": {
+            "id": name,
+            "side": "rigor",
+            "kind": "theorem",
+            "holds": list(holds),
+            "says": f"About {name}.",
+            "measure": "S eta / 2",
+            "statistic": "mean",
+            **claim,
+        },
+        "verdict": word and {"word": word, "interval": interval, "diverged": 0},
+        "reference": None,
+    }
 
 
-ROWS = [row("topic/one"),
-        row("topic/two", (None, 2.0), word="failed", side="practice", kind="experiment", says='A "b", c | <d>.')]
+ROWS = [
+    row("topic/one"),
+    row("topic/two", (None, 2.0), word="failed", side="practice", kind="experiment", says='A "b", c | <d>.'),
+]
 TITLES = {"03-topic": "03 · A <topic>"}
 
 
@@ -51,8 +64,14 @@ def test_downloads_carry_the_same_lines():
 def test_scoreboard_counts_each_claim_once_a_side_and_once_a_kind_of_evidence():
     score = BeautifulSoup(ledger_page.scoreboard([*lines(), *lines(ROWS[:1], source="record")]), "html.parser")
     found = {tr.th.get_text(): [int(td.get_text()) for td in tr.find_all("td")] for tr in score.tbody.find_all("tr")}
-    assert found == {"led by rigor": [1, 0, 0, 1], "led by practice": [0, 1, 0, 1], "led by neither": [0, 0, 0, 0],
-                     "theorem": [1, 0, 0, 1], "experiment": [0, 1, 0, 1], "all claims": [1, 1, 0, 2]}
+    assert found == {
+        "led by rigor": [1, 0, 0, 1],
+        "led by practice": [0, 1, 0, 1],
+        "led by neither": [0, 0, 0, 0],
+        "theorem": [1, 0, 0, 1],
+        "experiment": [0, 1, 0, 1],
+        "all claims": [1, 1, 0, 2],
+    }
     assert all(th.get("scope") for th in score.find_all("th"))
 
 
@@ -62,7 +81,9 @@ def test_each_chapter_is_a_closed_fold_that_counts_its_words():
     assert [g["id"] for g in groups] == ["ledger-03-topic", "ledger-05-other"]
     assert not any(g.has_attr("open") for g in groups)
     assert [" ".join(g.summary.get_text().split()) for g in groups] == [
-        "03 · A <topic> ✓ 1 held ✗ 1 failed", "05-other ? 1 undecided"]
+        "03 · A <topic> ✓ 1 held ✗ 1 failed",
+        "05-other ? 1 undecided",
+    ]
 
 
 def test_a_row_leads_to_its_card_and_to_itself_and_carries_its_data():
@@ -71,7 +92,15 @@ def test_a_row_leads_to_its_card_and_to_itself_and_carries_its_data():
     assert heads == ["claim", "chapter", "verdict", "led by", "evidence", "found", "holds if", "device"]
     _, second = table.tbody.find_all("tr")
     assert [c.get_text() for c in second.find_all(["th", "td"])] == [
-        'A "b", c | <d>. #', "03", "✗ failed", "● practice", "experiment", "1.06 [1.03, 1.09], mean", "at most 2", "1 cpu"]
+        'A "b", c | <d>. #',
+        "03",
+        "✗ failed",
+        "● practice",
+        "experiment",
+        "1.06 [1.03, 1.09], mean",
+        "at most 2",
+        "1 cpu",
+    ]
     assert second["id"] == "line-topic-two"
     assert [a["href"] for a in second.th.find_all("a")] == ["03-topic.html#verdict-topic-two", "#line-topic-two"]
     assert second["data-verdict"] == "failed" and second["data-evidence"] == "experiment" and second["data-device"] == "1 cpu"
@@ -92,7 +121,10 @@ def test_a_gpu_record_is_a_row_of_its_own():
     found = [*lines()[:1], *record, *lines()[1:]]
     rows = whole(found, {"topic/one": "same on 5"}).select("tbody tr[data-claim]")
     assert [(r["data-claim"], r["data-device"], r["data-verdict"]) for r in rows] == [
-        ("topic/one", "1 cpu", "held"), ("topic/one", "8 H100", "failed"), ("topic/two", "1 cpu", "failed")]
+        ("topic/one", "1 cpu", "held"),
+        ("topic/one", "8 H100", "failed"),
+        ("topic/two", "1 cpu", "failed"),
+    ]
     assert [r.select_one("td.on-other-seeds").get_text() for r in rows] == ["same on 5", "–", "not run"]
     assert "0.5 [0.47, 0.53]" in rows[1].get_text()
     assert rows[0]["data-source"] == "this build" and rows[1]["data-source"] == "record"
@@ -116,6 +148,9 @@ def test_a_part_of_the_ledger_is_a_table_without_addresses_and_folded_where_it_i
 def test_the_chapters_table_publishes_what_it_lists_beside_its_own_html():
     table = tables.ledger_table(ROWS, lambda name: f"#{name}", elsewhere={"topic/one": "same on 5", "topic/two": ""})
     bundle = table._repr_mimebundle_()
-    assert bundle[words.LEDGER_MIME] == {"caption": "The ledger", "claims": ["topic/one", "topic/two"],
-                                           "elsewhere": {"topic/one": "same on 5"}}
+    assert bundle[words.LEDGER_MIME] == {
+        "caption": "The ledger",
+        "claims": ["topic/one", "topic/two"],
+        "elsewhere": {"topic/one": "same on 5"},
+    }
     assert "<table" in bundle["text/html"] and "topic/one" in bundle["text/markdown"]

@@ -25,16 +25,28 @@ ONE = """<section id="one"><h1>01 · One<a class="headerlink" href="#one">#</a><
 TWO = """<section id="two"><h1>02 · Two</h1><noscript><p>static</p></noscript><form><input/></form>
 <section id="deep"><h2>Deep</h2><p><span class="math notranslate">\\(x\\)</span></p>
 <details class="sd-dropdown"><summary>More</summary><p>open</p></details></section></section>"""
-FACTS = {"title": "T & T", "subtitle": "s", "author": "A", "version": "1", "date": "1 May 2026",
-         "modified": "2026-05-01T00:00:00Z",
-         "run": "Run.", "repository": "https://example.org/r", "keywords": "a, b", "abstract": "x < y", "logo": "<svg></svg>"}
+FACTS = {
+    "title": "T & T",
+    "subtitle": "s",
+    "author": "A",
+    "version": "1",
+    "date": "1 May 2026",
+    "modified": "2026-05-01T00:00:00Z",
+    "run": "Run.",
+    "repository": "https://example.org/r",
+    "keywords": "a, b",
+    "abstract": "x < y",
+    "logo": "<svg></svg>",
+}
 
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """A root with a table of contents and a built site of three pages."""
-    (tmp_path / "_toc.yml").write_text("root: book/intro\nparts:\n  - caption: I\n    chapters: [{file: chapters/01-one}, "
-                                       "{file: chapters/02-two}]\n", encoding="utf-8")
+    (tmp_path / "_toc.yml").write_text(
+        "root: book/intro\nparts:\n  - caption: I\n    chapters: [{file: chapters/01-one}, {file: chapters/02-two}]\n",
+        encoding="utf-8",
+    )
     site = tmp_path / "html"
     pages = {"book/intro": "<section id='i'><h1>Intro</h1></section>", "chapters/01-one": ONE, "chapters/02-two": TWO}
     for name, body in pages.items():
@@ -64,7 +76,8 @@ def test_any_number_of_pages_without_a_number(book: Path) -> None:
     figure = '<figure><img class="alchemy-figure" alt="a" src="../_images/a.svg"/></figure>'
     for i in range(40):
         (book / "html" / "book" / f"page{i}.html").write_text(
-            f'<html><body><article class="bd-article"><section id="p"><h1>{i} things</h1>{figure}</section></article></body>')
+            f'<html><body><article class="bd-article"><section id="p"><h1>{i} things</h1>{figure}</section></article></body>'
+        )
     rows = ", ".join(f"{{file: book/page{i}}}" for i in range(40))
     toc = book / "_toc.yml"
     toc.write_text(toc.read_text(encoding="utf-8") + f"  - caption: II\n    chapters: [{rows}]\n", encoding="utf-8")
@@ -78,7 +91,8 @@ def test_any_number_of_pages_without_a_number(book: Path) -> None:
 def test_pages_of_the_same_name_in_two_folders_stay_apart(book: Path) -> None:
     (book / "html" / "more").mkdir()
     (book / "html" / "more" / "02-two.html").write_text(
-        '<html><body><article class="bd-article"><section id="two"><h1>Again</h1></section></article></body></html>')
+        '<html><body><article class="bd-article"><section id="two"><h1>Again</h1></section></article></body></html>'
+    )
     toc = book / "_toc.yml"
     toc.write_text(toc.read_text(encoding="utf-8") + "  - caption: II\n    chapters: [{file: more/02-two}]\n", encoding="utf-8")
     chapters = assemble.assemble(book, book / "html")
@@ -127,8 +141,11 @@ def test_the_contents_name_pages(book: Path) -> None:
 
 def test_the_container_of_the_epub(book: Path, tmp_path: Path) -> None:
     chapters = assemble.assemble(book, book / "html")
-    files = {"nav.xhtml": epub.navigation(chapters, "T").encode(), "title.xhtml": epub.title_page(FACTS).encode(),
-             "images/a.svg": epub.drawing((book / "html/_images/a.svg").read_bytes())}
+    files = {
+        "nav.xhtml": epub.navigation(chapters, "T").encode(),
+        "title.xhtml": epub.title_page(FACTS).encode(),
+        "images/a.svg": epub.drawing((book / "html/_images/a.svg").read_bytes()),
+    }
     files["package.opf"] = epub.package(FACTS, chapters, files).encode()
     epub.write(tmp_path / "b.epub", files)
     with zipfile.ZipFile(tmp_path / "b.epub") as archive:

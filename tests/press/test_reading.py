@@ -23,7 +23,9 @@ jupytext:
 kernelspec: {display_name: Python 3, language: python, name: python3}
 ---
 """
-CHAPTER = FRONT + """
+CHAPTER = (
+    FRONT
+    + """
 # 01 · A page
 
 Let $x$ be large.
@@ -55,7 +57,10 @@ number.judge([x, x + 1, x + 2, x + 3])
 chapter.finish()
 ```
 """
-LEDGER = FRONT + """
+)
+LEDGER = (
+    FRONT
+    + """
 # 25 · A page
 
 ```{code-cell} python
@@ -71,6 +76,7 @@ tables.ledger_table(rows, lambda name: "their-own-link.html")
 chapter.finish()
 ```
 """
+)
 MANIFEST = 'title = "A page"\npart = "Parts"\nquestion = "Is it?"\n'
 PLAIN = "# Words\n\nNo formula and no code.\n\n```{downloads-paper}\n```\n"
 CONFLICT = "\n<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> other\n"
@@ -82,8 +88,7 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
     env = clean | {"PYTHONPATH": str(ROOT / "code"), "ALCHEMY_SEED": "7", "GITHUB_REPOSITORY": "someone/book"}
     run = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", run, "build", ".", "-W", "-n", "--keep-going", "-q"]
-    return subprocess.run(command,
-                          cwd=folder, env=env, text=True, capture_output=True, timeout=240, check=False)
+    return subprocess.run(command, cwd=folder, env=env, text=True, capture_output=True, timeout=240, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +100,22 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("logo.svg", "alchemy.css", "frame.css", "print.css", "code.js", "pictures.js"):
         shutil.copy(ROOT / "book" / "_static" / name, folder / "book" / "_static")
     shutil.copy(ROOT / "_config.yml", folder)
-    texts = {"requirements.txt": "", "book/intro.md": PLAIN, "book/references.bib": "",
-             "_toc.yml": yaml.dump({"format": "jb-book", "root": "book/intro",
-                                    "chapters": [{"file": "chapters/01-first"}, {"file": "chapters/25-ledger"}]}),
-             "chapters/01-first.md": CHAPTER, "chapters/25-ledger.md": LEDGER,
-             "chapters/01-first/chapter.toml": MANIFEST, "chapters/25-ledger/chapter.toml": MANIFEST + "collects = true\n"}
+    texts = {
+        "requirements.txt": "",
+        "book/intro.md": PLAIN,
+        "book/references.bib": "",
+        "_toc.yml": yaml.dump(
+            {
+                "format": "jb-book",
+                "root": "book/intro",
+                "chapters": [{"file": "chapters/01-first"}, {"file": "chapters/25-ledger"}],
+            }
+        ),
+        "chapters/01-first.md": CHAPTER,
+        "chapters/25-ledger.md": LEDGER,
+        "chapters/01-first/chapter.toml": MANIFEST,
+        "chapters/25-ledger/chapter.toml": MANIFEST + "collects = true\n",
+    }
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")

@@ -66,13 +66,16 @@ def test_a_bet_is_kept_and_drawn_on_the_verdicts_axis(page, claim, shift, word):
     assert not page.trouble
 
 
-@pytest.mark.parametrize(("values", "named", "expected"), [
-    (("abc", "1", "80"), '"abc" is not a number', "expected a number"),
-    (("0,5", "1", "80"), '"0,5" is not a number', "write 0.5"),
-    (("2", "1", "80"), "1 is not above the low end 2", "expected low < high"),
-    (("0", "1", "120"), '"120"', "50 to 99"),
-    (("0", "1", ""), "nothing", "50 to 99"),
-])
+@pytest.mark.parametrize(
+    ("values", "named", "expected"),
+    [
+        (("abc", "1", "80"), '"abc" is not a number', "expected a number"),
+        (("0,5", "1", "80"), '"0,5" is not a number', "write 0.5"),
+        (("2", "1", "80"), "1 is not above the low end 2", "expected low < high"),
+        (("0", "1", "120"), '"120"', "50 to 99"),
+        (("0", "1", ""), "nothing", "50 to 99"),
+    ],
+)
 def test_an_error_names_the_value_and_what_was_expected(page, claim, values, named, expected):
     _, _, slug = claim
     place(page, slug, *values)
@@ -114,10 +117,16 @@ def test_paper_shows_every_verdict_and_no_form(page, claim):
     assert page.locator(".bets:visible, .bets-cover:visible, .bets-switch:visible").count() == 0
 
 
-@pytest.mark.parametrize("text", [
-    "not json", "[]", '{"schema": 99, "bets": {}}',
-    '{"schema": 1, "bets": {"adam/x": {"low": 2, "high": 1, "confidence": 80}}}', "null",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not json",
+        "[]",
+        '{"schema": 99, "bets": {}}',
+        '{"schema": 1, "bets": {"adam/x": {"low": 2, "high": 1, "confidence": 80}}}',
+        "null",
+    ],
+)
 def test_foreign_data_is_set_aside_with_a_message(page, site, chapter, text):
     page.goto(f"{site}/{chapter}")
     page.evaluate("text => localStorage.setItem('explorers-settlers.bets', text)", text)

@@ -20,8 +20,13 @@ SCREENS = [(1440, 900), (390, 844)]
 def test_quarrel_promise_ways_and_score_are_on_the_first_screen(page, site, width, height):
     page.set_viewport_size({"width": width, "height": height})
     page.goto(f"{site}/book/intro.html")
-    for selector in (".bd-article h1", ".alchemy-quote.side-rigor", ".alchemy-quote.side-practice", ".alchemy-ways",
-                     ".alchemy-score tr.all"):
+    for selector in (
+        ".bd-article h1",
+        ".alchemy-quote.side-rigor",
+        ".alchemy-quote.side-practice",
+        ".alchemy-ways",
+        ".alchemy-score tr.all",
+    ):
         box = page.locator(selector).first.bounding_box()
         assert box is not None, selector
         assert box["y"] >= 0, selector
@@ -43,7 +48,8 @@ def test_the_three_ways_lead_somewhere(page, site):
 def test_the_score_adds_up(page, site):
     page.goto(f"{site}/book/intro.html")
     rows = page.locator(".alchemy-score tbody tr").evaluate_all(
-        "rows => rows.map(r => [...r.querySelectorAll('td:not(.bar)')].map(c => Number(c.textContent)))")
+        "rows => rows.map(r => [...r.querySelectorAll('td:not(.bar)')].map(c => Number(c.textContent)))"
+    )
     *sides, whole = rows
     assert sides
     assert [sum(column) for column in zip(*sides, strict=True)] == whole
@@ -75,7 +81,8 @@ def test_every_event_of_the_timeline_has_its_source(page, site):
     events = page.locator(".alchemy-timeline > li")
     assert events.count() > 20
     without = events.evaluate_all(
-        "all => all.filter(e => !e.querySelector('a[href*=\"references.html#\"]')).map(e => e.innerText)")
+        "all => all.filter(e => !e.querySelector('a[href*=\"references.html#\"]')).map(e => e.innerText)"
+    )
     assert without == []
 
 

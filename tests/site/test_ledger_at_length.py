@@ -29,10 +29,16 @@ def lines():
     made = []
     for number in range(CHAPTERS * EACH):
         chapter, estimate = number // EACH + 1, 0.37 + 0.0137 * (number * 7 % 400)
-        claim = {"id": f"chapter-{chapter}/claim-{number}", "side": SIDES[number % 3], "evidence": EVIDENCE[number % 5],
-                 "region_from": ORIGINS[number % 4], "statistic": "mean", "measure": "log2 of steps to the test loss",
-                 "says": f"Sentence {number}: at tuned rates a normalized network is at least a fifth faster than a bare one.",
-                 "holds": [0.9, None] if number % 2 else [0.25, 0.75]}
+        claim = {
+            "id": f"chapter-{chapter}/claim-{number}",
+            "side": SIDES[number % 3],
+            "evidence": EVIDENCE[number % 5],
+            "region_from": ORIGINS[number % 4],
+            "statistic": "mean",
+            "measure": "log2 of steps to the test loss",
+            "says": f"Sentence {number}: at tuned rates a normalized network is at least a fifth faster than a bare one.",
+            "holds": [0.9, None] if number % 2 else [0.25, 0.75],
+        }
         found = {"estimate": estimate, "low": estimate - 0.1, "high": estimate + 0.1, "n": 12, "level": 0.95, "method": "BCa"}
         row = {"claim": claim, "verdict": {"word": WORDS[number % 5], "interval": found, "diverged": 0}}
         made.append(ledger_page.entry(row, f"{chapter:02d}-chapter-{chapter}", "this build", "1 cpu", "laptop", 0))
@@ -74,8 +80,10 @@ def test_it_begins_as_a_list_of_chapters_that_fits_two_screens(ledger):
     assert "held" in ledger.locator("details.ledger-group summary").first.inner_text()
 
 
-@pytest.mark.parametrize(("name", "value", "expected"), [
-    ("side", "practice", 133), ("evidence", "derived", 80), ("verdict", "failed", 80), ("regionFrom", "pilot", 100)])
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [("side", "practice", 133), ("evidence", "derived", 80), ("verdict", "failed", 80), ("regionFrom", "pilot", 100)],
+)
 def test_a_filter_opens_the_chapters_that_have_such_lines(ledger, name, value, expected):
     ledger.locator(f"#ledger-{name}").select_option(value)
     ledger.locator(".ledger-count", has_text=f"{expected} of 400").wait_for()

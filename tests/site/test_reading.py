@@ -144,9 +144,11 @@ def test_one_switch_shows_and_hides_all_code_and_is_remembered(page, strict):
 
 @pytest.mark.parametrize("state", ["true", "false"])
 def test_a_remembered_state_moves_nothing_when_the_page_comes(page, strict, state):
-    page.add_init_script(f"localStorage.setItem('explorers-settlers.code', '{state}'); window.moved = 0;"
-                         "new PerformanceObserver(l => { for (const e of l.getEntries()) for (const s of e.sources)"
-                         " if (s.node?.closest?.('.cell')) moved += e.value; }).observe({type: 'layout-shift', buffered: true});")
+    page.add_init_script(
+        f"localStorage.setItem('explorers-settlers.code', '{state}'); window.moved = 0;"
+        "new PerformanceObserver(l => { for (const e of l.getEntries()) for (const s of e.sources)"
+        " if (s.node?.closest?.('.cell')) moved += e.value; }).observe({type: 'layout-shift', buffered: true});"
+    )
     page.route("**/mathjax/*", lambda route: route.abort())  # formulas move things by themselves
     page.goto(f"{strict}/{CHAPTER}", wait_until="load")
     page.wait_for_timeout(300)
@@ -196,11 +198,16 @@ def test_figures_keep_their_colours_and_lose_their_sheet_in_the_dark(page, stric
     page.emulate_media(color_scheme="dark")
     page.goto(f"{strict}/{CHAPTER}", wait_until="load")
     for sheet in ('<rect width="90" height="30" fill="#fff"/>', ""):
-        drawn = (f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30">{sheet}<rect x="30" width="30" height="30" '
-                 'fill="#0072B2"/><rect x="60" width="30" height="30" fill="#D55E00"/></svg>')
-        page.evaluate("""drawn => { const i = document.querySelector('img.alchemy-figure'); i.loading = 'eager';
+        drawn = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30">{sheet}<rect x="30" width="30" height="30" '
+            'fill="#0072B2"/><rect x="60" width="30" height="30" fill="#D55E00"/></svg>'
+        )
+        page.evaluate(
+            """drawn => { const i = document.querySelector('img.alchemy-figure'); i.loading = 'eager';
           i.style = 'width: 90px; height: 30px; border-radius: 0'; i.src = 'data:image/svg+xml,' + encodeURIComponent(drawn);
-          return i.decode(); }""", drawn)
+          return i.decode(); }""",
+            drawn,
+        )
         picture = Image.open(io.BytesIO(page.locator("img.alchemy-figure").first.screenshot())).convert("RGB")
         page_colour, blue, vermilion = (picture.getpixel((x, 15)) for x in (12, 45, 75))
         assert max(page_colour) < 40

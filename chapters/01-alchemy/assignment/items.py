@@ -13,8 +13,16 @@ from . import sums
 
 # --- find-the-bug -----------------------------------------------------------------------------------------------------
 
-BUGS = ("epsilon inside the root", "correction one step late", "first moment not corrected", "betas swapped",
-        "moment of the mean", "one scale for all", "corrected after the root", "second moment centred")
+BUGS = (
+    "epsilon inside the root",
+    "correction one step late",
+    "first moment not corrected",
+    "betas swapped",
+    "moment of the mean",
+    "one scale for all",
+    "corrected after the root",
+    "second moment centred",
+)
 
 
 def program(bug: str, gradients: np.ndarray, eta: float, beta1: float, beta2: float, eps: float) -> np.ndarray:
@@ -30,8 +38,10 @@ def program(bug: str, gradients: np.ndarray, eta: float, beta1: float, beta2: fl
         v = beta2 * v + (1 - beta2) * square
         age = t + 1 if bug == "correction one step late" else t
         first = m if bug == "first moment not corrected" else m / (1 - beta1**age)
-        root = {"corrected after the root": np.sqrt(v) / (1 - beta2**age),
-                "epsilon inside the root": np.sqrt(v / (1 - beta2**age) + eps)}.get(bug)
+        root = {
+            "corrected after the root": np.sqrt(v) / (1 - beta2**age),
+            "epsilon inside the root": np.sqrt(v / (1 - beta2**age) + eps),
+        }.get(bug)
         root = np.sqrt(v / (1 - beta2**age)) if root is None else root
         steps.append(-eta * first / (root if bug == "epsilon inside the root" else root + eps))
     return np.array(steps)
@@ -44,8 +54,12 @@ def _gradients(rng: np.random.Generator, steps: int) -> np.ndarray:
 
 
 def _bug_variant(rng: np.random.Generator) -> dict[str, Any]:
-    constants = {"eta": float(rng.choice([0.01, 0.02, 0.05])), "beta1": float(rng.choice([0.7, 0.8, 0.85])),
-                 "beta2": float(rng.choice([0.95, 0.97, 0.98])), "eps": float(rng.choice([1e-3, 2e-3, 5e-3]))}
+    constants = {
+        "eta": float(rng.choice([0.01, 0.02, 0.05])),
+        "beta1": float(rng.choice([0.7, 0.8, 0.85])),
+        "beta2": float(rng.choice([0.95, 0.97, 0.98])),
+        "eps": float(rng.choice([1e-3, 2e-3, 5e-3])),
+    }
     gradients = _gradients(rng, 12)
     steps = program(str(rng.choice(BUGS)), gradients, **constants)
     return constants | {"gradients": gradients, "steps": steps}
@@ -67,9 +81,11 @@ def _bug_reference(variant: dict[str, Any], gradients: np.ndarray) -> np.ndarray
 
 def _bug_compare(found: Any, expected: Any, variant: dict[str, Any], arguments: tuple) -> Score:
     """Right to 1e-4 of the longest step: float32 may pass, no other program of the family does."""
-    return close(0.0, 1e-4 * float(np.abs(expected).max()),
-                 hint="Feed your program and the exhibit the same gradients and compare the steps at t = 1, 2 and 12.",
-                 )(found, expected, variant, arguments)
+    return close(
+        0.0,
+        1e-4 * float(np.abs(expected).max()),
+        hint="Feed your program and the exhibit the same gradients and compare the steps at t = 1, 2 and 12.",
+    )(found, expected, variant, arguments)
 
 
 # --- power ------------------------------------------------------------------------------------------------------------
@@ -96,9 +112,15 @@ def power_reference(variant: dict[str, Any], n: float, effect: float, sd: float)
 
 
 def _power_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"question": str(rng.choice(QUESTIONS)), "level": float(rng.choice([0.05, 0.02, 0.01])),
-            "comparisons": int(rng.choice([4, 9, 14])), "margin": float(rng.choice([0.3, 0.5, 0.8])),
-            "n": int(rng.integers(5, 9)), "effect": float(np.round(rng.uniform(0.1, 0.25), 2)), "sd": 0.2}
+    return {
+        "question": str(rng.choice(QUESTIONS)),
+        "level": float(rng.choice([0.05, 0.02, 0.01])),
+        "comparisons": int(rng.choice([4, 9, 14])),
+        "margin": float(rng.choice([0.3, 0.5, 0.8])),
+        "n": int(rng.integers(5, 9)),
+        "effect": float(np.round(rng.uniform(0.1, 0.25), 2)),
+        "sd": 0.2,
+    }
 
 
 def _power_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -111,8 +133,11 @@ def _power_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tup
         elif variant["question"] == "no worse":
             sign = float(rng.choice([-0.5, 0.5]))
         effect *= sign
-        sd = optimize.brentq(lambda log, n=n, e=effect, p=target: power_reference(variant, n, e, np.exp(log)) - p,
-                             np.log(0.005 * variant["margin"]), np.log(50 * variant["margin"]))
+        sd = optimize.brentq(
+            lambda log, n=n, e=effect, p=target: power_reference(variant, n, e, np.exp(log)) - p,
+            np.log(0.005 * variant["margin"]),
+            np.log(50 * variant["margin"]),
+        )
         probes.append((int(n), float(effect), float(np.exp(sd))))
     return probes
 
@@ -137,8 +162,11 @@ def _placebo_variant(rng: np.random.Generator) -> dict[str, Any]:
 def placebo_reference(variant: dict[str, Any], images: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Scramble, shift, put back: the shift of a picture whose neighbours are no neighbours."""
     places, order = np.arange(SIDE**2).reshape(SIDE, SIDE), np.asarray(variant["order"], int)
-    scrambled = {"pixels": lambda: places.ravel()[order].reshape(SIDE, SIDE), "rows": lambda: places[order],
-                 "columns": lambda: places[:, order]}[variant["scramble"]]()
+    scrambled = {
+        "pixels": lambda: places.ravel()[order].reshape(SIDE, SIDE),
+        "rows": lambda: places[order],
+        "columns": lambda: places[:, order],
+    }[variant["scramble"]]()
     source = np.empty(SIDE**2, int)
     source[scrambled.ravel()] = np.roll(scrambled, tuple(int(s) for s in shift), (0, 1)).ravel()
     return np.asarray(images).reshape(len(images), -1)[:, source].reshape(np.shape(images))
@@ -156,8 +184,14 @@ def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
     scramble = _placebo_variant(rng)
     pixels = np.arange(float(SIDE**2)).reshape(1, SIDE, SIDE)
     moves = [placebo_reference(scramble, pixels, np.array(s)).astype(int).ravel() for s in SHIFTS[1:]]
-    return {"scramble": scramble["scramble"], "moves": np.array(moves),
-            "digits": int(rng.choice([200, 300, 400])), "split": int(rng.integers(1, 10_000)), "gamma": 0.1, "penalty": 0.02}
+    return {
+        "scramble": scramble["scramble"],
+        "moves": np.array(moves),
+        "digits": int(rng.choice([200, 300, 400])),
+        "split": int(rng.integers(1, 10_000)),
+        "gamma": 0.1,
+        "penalty": 0.02,
+    }
 
 
 @lru_cache(maxsize=1)
@@ -166,8 +200,7 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
 
     found = data.load("mnist5k")
     images = np.concatenate([found.x_train, found.x_test])
-    return (images.reshape(-1, SIDE, 2, SIDE, 2).mean((2, 4)).astype(np.float64),
-            np.concatenate([found.y_train, found.y_test]))
+    return (images.reshape(-1, SIDE, 2, SIDE, 2).mean((2, 4)).astype(np.float64), np.concatenate([found.y_train, found.y_test]))
 
 
 def _accuracy(views: np.ndarray, labels: np.ndarray, n: int, gamma: float, penalty: float) -> float:
@@ -186,7 +219,7 @@ def bet_reference(variant: dict[str, Any]) -> float:
     images, labels = _digits()
     n, gained = int(variant["digits"]), []
     for k in range(3):
-        pick = np.random.default_rng([int(variant["split"]), k]).permutation(len(images))[:n + 700]
+        pick = np.random.default_rng([int(variant["split"]), k]).permutation(len(images))[: n + 700]
         flat = images[pick].reshape(len(pick), -1)
         views = np.stack([flat, *(flat[:, move] for move in np.asarray(variant["moves"], int))])
         told, plain = (_accuracy(v, labels[pick], n, variant["gamma"], variant["penalty"]) for v in (views, views[:1]))
@@ -196,31 +229,68 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 ITEMS = [
     Item(
-        "alchemy/find-the-bug", 11, "function", "exhibit", _bug_variant,
-        lambda variant, rng: [(_gradients(rng, int(n)),) for n in rng.integers(15, 40, 5)], _bug_reference, _bug_compare,
+        "alchemy/find-the-bug",
+        11,
+        "function",
+        "exhibit",
+        _bug_variant,
+        lambda variant, rng: [(_gradients(rng, int(n)),) for n in rng.integers(15, 40, 5)],
+        _bug_reference,
+        _bug_compare,
         tolerance="The nearest other program of the family is off by 4e-2 of the longest step (40 variants).",
     ),
     Item(
-        "alchemy/rounded-sum", 7, "function", "rounded_sum", sums.sum_variant, sums.sum_probes, sums.sum_reference,
+        "alchemy/rounded-sum",
+        7,
+        "function",
+        "rounded_sum",
+        sums.sum_variant,
+        sums.sum_probes,
+        sums.sum_reference,
         close(1e-12, hint="Add 1 + 2^-bits by hand: it is a tie, and it goes to the even neighbour. Then check the order."),
         tolerance="One right solution rounds exact fractions.",
     ),
     Item(
-        "alchemy/sum-bound", 9, "function", "bound", sums.sum_variant, sums.sum_probes, sums.bound_reference,
+        "alchemy/sum-bound",
+        9,
+        "function",
+        "bound",
+        sums.sum_variant,
+        sums.sum_probes,
+        sums.bound_reference,
         close(1e-6, hint="Follow one term through your order and count how often a result that contains it is rounded."),
         tolerance="A worst case carried along the order is one of the right solutions.",
     ),
     Item(
-        "alchemy/power", 11, "function", "power", _power_variant, _power_probes, power_reference, _power_compare,
+        "alchemy/power",
+        11,
+        "function",
+        "power",
+        _power_variant,
+        _power_probes,
+        power_reference,
+        _power_compare,
         tolerance="100,000 simulated comparisons scatter by 1.4e-3; every shortcut misses by more than 0.008.",
     ),
     Item(
-        "alchemy/placebo", 7, "function", "placebo", _placebo_variant, _placebo_probes, placebo_reference,
+        "alchemy/placebo",
+        7,
+        "function",
+        "placebo",
+        _placebo_variant,
+        _placebo_probes,
+        placebo_reference,
         close(0.0, 1e-6, hint="Follow one pixel: where is it in the scrambled picture, where does it move, where is that?"),
         tolerance="Two constructions move every pixel alike.",
     ),
-    Item("alchemy/placebo-bet", 5, "prediction", scale=0.6,  # the deviation in spread.json
-         variant=_bet_variant, reference=bet_reference,
-         tolerance="None: the bet is scored against the gain as it is measured."),
+    Item(
+        "alchemy/placebo-bet",
+        5,
+        "prediction",
+        scale=0.6,  # the deviation in spread.json
+        variant=_bet_variant,
+        reference=bet_reference,
+        tolerance="None: the bet is scored against the gain as it is measured.",
+    ),
     Item("alchemy/essay", 50, "essay"),
 ]

@@ -109,7 +109,8 @@ SUITES = {
     "alchemy/find-the-bug": Suite(
         right={
             "loop over suspects": _exhibit("suspect(guilty, gradients)"),
-            "averages as sums of weights": SUSPECTS + '''
+            "averages as sums of weights": SUSPECTS
+            + '''
 def exhibit(gradients):
     G, (b1, b2) = np.asarray(gradients), (v["beta1"], v["beta2"])
     if guilty == "swapped":
@@ -142,7 +143,8 @@ def exhibit(gradients):
             "usual constants hard-coded": _exhibit("suspect(guilty, gradients, b1=0.9, b2=0.999, eps=1e-8)"),
             "the sign of ascent": _exhibit("-suspect(guilty, gradients)"),
             "positions for steps": _exhibit("suspect(guilty, gradients).cumsum(0)"),
-            "memory kept between calls": SUSPECTS + '''
+            "memory kept between calls": SUSPECTS
+            + '''
 seen = [v["gradients"]]
 def exhibit(gradients):
     seen.append(np.asarray(gradients))
@@ -154,7 +156,8 @@ def exhibit(gradients):
     "alchemy/rounded-sum": Suite(
         right={
             "units in the last place": _rounded_sum("total(x)"),
-            "fractions": SUMS + '''
+            "fractions": SUMS
+            + '''
 from fractions import Fraction
 
 def exact(x, p):
@@ -174,7 +177,8 @@ def rounded_sum(x):
 ''',
         },
         wrong={
-            "digits cut off": SUMS + '''
+            "digits cut off": SUMS
+            + '''
 def cut(x, p):
     unit = 2.0 ** (np.floor(np.log2(abs(x))) - p + 1) if x else 1.0
     return float(np.trunc(x / unit) * unit)
@@ -195,7 +199,8 @@ def rounded_sum(x):
         total = total + column
     return total
 ''',
-            "the visible value": SUMS + '''
+            "the visible value": SUMS
+            + '''
 answer = total(v["x"])
 def rounded_sum(x):
     return np.resize(answer, len(x))
@@ -206,7 +211,8 @@ def rounded_sum(x):
     "alchemy/sum-bound": Suite(
         right={
             "roundings counted": _bound("(np.abs(x) * ((1 + 2.0**-p) ** counts(x.shape[1]) - 1)).sum(1)"),
-            "worst case carried along": BOUNDS + '''
+            "worst case carried along": BOUNDS
+            + '''
 def bound(x):
     """Each subtotal with its largest possible value, all roundings upwards."""
     grow = 1 + 2.0**-p
@@ -234,12 +240,15 @@ def bound(x):
             "one rounding too few": _bound("np.abs(x) @ ((1 + 2.0**-p) ** (counts(x.shape[1]) - 1) - 1)"),
             "signs cancel": _bound("np.abs(x @ ((1 + 2.0**-p) ** counts(x.shape[1]) - 1))"),
             "counted from the other end": _bound("np.abs(x)[:, ::-1] @ ((1 + 2.0**-p) ** counts(x.shape[1]) - 1)"),
-            "another order": BOUNDS + '''
+            "another order": BOUNDS
+            + '''
 def bound(x):
     other = "pairwise" if order != "pairwise" else "one by one"
     return np.abs(x) @ ((1 + 2.0**-p) ** counts(x.shape[1], other) - 1)
 ''',
-            "error that was measured": BOUNDS + SUMS + '''
+            "error that was measured": BOUNDS
+            + SUMS
+            + '''
 def bound(x):
     return np.abs(total(x) - x.sum(1))
 ''',
@@ -248,7 +257,8 @@ def bound(x):
     "alchemy/power": Suite(
         right={
             "simulation": _power("simulated(n, effect, sd)"),
-            "noncentral t and an integral": POWERS + '''
+            "noncentral t and an integral": POWERS
+            + '''
 def power(n, effect, sd):
     df, root = n - 1, np.sqrt(n) / sd
     t = -stats.t.ppf(level / (2 * m), df)
@@ -271,7 +281,8 @@ def power(n, effect, sd):
             "ddof 0": _power("simulated(n, effect, sd, spread=lambda d: d.std(1))"),
             "n degrees of freedom": _power("simulated(n, effect, sd, df=lambda n: n)"),
             "no root of n": _power("simulated(n, effect, sd, root=lambda n: 1.0)"),
-            "another question": POWERS + '''
+            "another question": POWERS
+            + '''
 def power(n, effect, sd):
     return simulated(n, effect, sd, question="no worse" if question != "no worse" else "different")
 ''',

@@ -22,7 +22,8 @@ SUITES = {
     "alchemy/placebo": Suite(
         right={
             "scramble, shift, put back": _placebo("moved(images, shift)"),
-            "one pixel at a time": PLACEBOS + '''
+            "one pixel at a time": PLACEBOS
+            + '''
 def placebo(images, shift):
     place = np.empty((14, 14, 2), int)          # where each pixel of the picture stands in the scrambled one
     for i in range(14):

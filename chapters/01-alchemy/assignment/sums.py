@@ -36,7 +36,7 @@ def sum_of_row(variant: dict[str, Any], x: np.ndarray) -> float:
         return _pairwise(values, bits)
     if variant["order"] == "blocks":
         size = int(variant["block"])
-        return _one_by_one([_one_by_one(values[i:i + size], bits) for i in range(0, len(values), size)], bits)
+        return _one_by_one([_one_by_one(values[i : i + size], bits) for i in range(0, len(values), size)], bits)
     return _one_by_one(values, bits)
 
 
@@ -68,8 +68,12 @@ def bound_reference(variant: dict[str, Any], x: np.ndarray) -> np.ndarray:
 
 def sum_variant(rng: np.random.Generator) -> dict[str, Any]:
     order = str(rng.choice(ORDERS))
-    return {"bits": int(rng.integers(5, 10)), "order": order, "block": int(rng.integers(5, 9)),
-            "x": np.round(rng.normal(0.5, 1.0, (3, 20)), 3)}
+    return {
+        "bits": int(rng.integers(5, 10)),
+        "order": order,
+        "block": int(rng.integers(5, 9)),
+        "x": np.round(rng.normal(0.5, 1.0, (3, 20)), 3),
+    }
 
 
 def sum_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:

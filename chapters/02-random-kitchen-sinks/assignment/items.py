@@ -27,9 +27,12 @@ def kernel_value(variant: dict[str, Any], t: np.ndarray) -> np.ndarray:
     """k(t) of the variant's kernel."""
     s = variant["a"] * np.asarray(t, np.float64)
     return {
-        "sinc": lambda: np.sinc(s / np.pi), "sinc squared": lambda: np.sinc(s / np.pi) ** 2,
-        "hyperbolic": lambda: 1 / np.cosh(s), "once smooth": lambda: (1 + np.abs(s)) * np.exp(-np.abs(s)),
-        "Bessel": lambda: special.j0(s), "beats": lambda: np.cos(variant["b"] * t) * np.exp(-(s**2) / 2),
+        "sinc": lambda: np.sinc(s / np.pi),
+        "sinc squared": lambda: np.sinc(s / np.pi) ** 2,
+        "hyperbolic": lambda: 1 / np.cosh(s),
+        "once smooth": lambda: (1 + np.abs(s)) * np.exp(-np.abs(s)),
+        "Bessel": lambda: special.j0(s),
+        "beats": lambda: np.cos(variant["b"] * t) * np.exp(-(s**2) / 2),
         "steep": lambda: 1 / (1 + s**2) ** 2,
     }[variant["kernel"]]()
 
@@ -77,8 +80,11 @@ def _measure_compare(found: Any, expected: Any, variant: dict[str, Any], argumen
     z = np.abs(mean - expected) / np.sqrt(np.maximum(variance, 1e-6) / fresh.size)
     if z.max() > 5:
         worst = int(z.argmax())
-        return Score(0.0, f"at t = {t[worst]:.3g} the mean cosine of your draws is {mean[worst]:.3f}, {z[worst]:.0f} standard "
-                          "errors from the kernel. Check the scale first: what is k at small t, and what the mean of the square?")
+        return Score(
+            0.0,
+            f"at t = {t[worst]:.3g} the mean cosine of your draws is {mean[worst]:.3f}, {z[worst]:.0f} standard "
+            "errors from the kernel. Check the scale first: what is k at small t, and what the mean of the square?",
+        )
     return Score(1.0, "right.")
 
 
@@ -87,19 +93,24 @@ def _measure_compare(found: Any, expected: Any, variant: dict[str, Any], argumen
 ESTIMATORS = {
     "one phase for all": "2/m * sum of cos(w_i.x + phase) cos(w_i.y + phase), a single uniform phase",
     "frequencies from another normal": "1/m * sum of weight(w_i) cos(w_i.(x - y)), w_i ~ N(0, (tau / length)^2), "
-                                       "weight = density of N(0, 1 / length^2) over density of N(0, (tau / length)^2)",
+    "weight = density of N(0, 1 / length^2) over density of N(0, (tau / length)^2)",
     "cosines only": "2/m * sum of cos(w_i.x) cos(w_i.y), no sines and no phase",
 }
 
 
 def _variance_variant(rng: np.random.Generator) -> dict[str, Any]:
     name = str(rng.choice(list(ESTIMATORS)))
-    return {"estimator": name, "formula": ESTIMATORS[name], "length": float(rng.choice([0.7, 1.5, 2.0])),
-            "tau": float(rng.choice([0.85, 1.2, 1.4]))}
+    return {
+        "estimator": name,
+        "formula": ESTIMATORS[name],
+        "length": float(rng.choice([0.7, 1.5, 2.0])),
+        "tau": float(rng.choice([0.85, 1.2, 1.4])),
+    }
 
 
 def variance_reference(variant: dict[str, Any], x: np.ndarray, y: np.ndarray, m: int) -> np.ndarray:
     """Mean squared error of the estimate of k(x - y), one value a pair; x, y (pairs, d)."""
+
     def k(difference: np.ndarray) -> np.ndarray:
         return np.exp(-np.sum(difference**2, axis=1) / (2 * variant["length"] ** 2))
 
@@ -117,8 +128,10 @@ def variance_reference(variant: dict[str, Any], x: np.ndarray, y: np.ndarray, m:
 
 
 def _pairs(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
-    return [(variant["length"] * rng.normal(0, 0.6, (6, d)), variant["length"] * rng.normal(0, 0.6, (6, d)), int(m))
-            for d, m in zip((1, 2, 3, 2), rng.integers(3, 40, 4), strict=True)]
+    return [
+        (variant["length"] * rng.normal(0, 0.6, (6, d)), variant["length"] * rng.normal(0, 0.6, (6, d)), int(m))
+        for d, m in zip((1, 2, 3, 2), rng.integers(3, 40, 4), strict=True)
+    ]
 
 
 # --- what-ridge-pays --------------------------------------------------------------------------------------------------
@@ -127,8 +140,11 @@ BILLS = ("risk", "optimism", "left out")
 
 
 def _bill_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"question": str(rng.choice(BILLS)), "per_example": bool(rng.random() < 0.5),
-            "length": float(rng.choice([0.2, 0.25, 0.3, 0.35, 0.4]))}
+    return {
+        "question": str(rng.choice(BILLS)),
+        "per_example": bool(rng.random() < 0.5),
+        "length": float(rng.choice([0.2, 0.25, 0.3, 0.35, 0.4])),
+    }
 
 
 def bill_reference(variant: dict[str, Any], K: np.ndarray, y: np.ndarray, sigma: float, penalty: float) -> float:
@@ -148,7 +164,7 @@ def _bill_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tupl
     probes = []
     for n in rng.integers(15, 40, 5):
         x = rng.uniform(0, 2, n)
-        K = np.exp(-np.subtract.outer(x, x) ** 2 / (2 * variant["length"] ** 2))
+        K = np.exp(-(np.subtract.outer(x, x) ** 2) / (2 * variant["length"] ** 2))
         y = np.sin(rng.uniform(2, 6) * x) + 0.3 * rng.normal(size=n)
         penalty = float(10 ** rng.uniform(-1.5, 0.5)) / (n if variant["per_example"] else 1)
         probes.append((K, y, float(rng.uniform(0.3, 1.5)), penalty))
@@ -185,8 +201,9 @@ def _contest_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[t
     return probes
 
 
-def contest_reference(variant: dict[str, Any], valid_a: np.ndarray, test_a: np.ndarray, valid_b: np.ndarray,
-                      test_b: np.ndarray) -> np.ndarray:
+def contest_reference(
+    variant: dict[str, Any], valid_a: np.ndarray, test_a: np.ndarray, valid_b: np.ndarray, test_b: np.ndarray
+) -> np.ndarray:
     """Mean of a minus b and its 95 % t interval: best of k on validation, read on test, mean over all k-subsets."""
     k = min(np.shape(valid_a)[1], np.shape(valid_b)[1])
 
@@ -207,8 +224,14 @@ LAWS = ("signs", "uniform", "Laplace", "sparse")
 
 
 def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"law": str(rng.choice(LAWS)), "digits": int(rng.choice([200, 300])), "per_digit": int(rng.choice([1, 2])),
-            "length": 0.5, "penalty": 0.1, "seed": int(rng.integers(1, 10_000))}
+    return {
+        "law": str(rng.choice(LAWS)),
+        "digits": int(rng.choice([200, 300])),
+        "per_digit": int(rng.choice([1, 2])),
+        "length": 0.5,
+        "penalty": 0.1,
+        "seed": int(rng.integers(1, 10_000)),
+    }
 
 
 def law(name: str, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -241,7 +264,7 @@ def bet_reference(variant: dict[str, Any]) -> float:
     n, gaps = int(variant["digits"]), []
     for draw in range(6):
         rng = np.random.default_rng([int(variant["seed"]), draw])
-        pick, wrong = rng.permutation(len(pool))[:n + 800], []
+        pick, wrong = rng.permutation(len(pool))[: n + 800], []
         for name in (variant["law"], "normal"):
             omega = law(name, rng, (n * int(variant["per_digit"]) // 2, 100)) / variant["length"]
             angles = pool[pick] @ omega.T
@@ -255,29 +278,59 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 ITEMS = [
     Item(
-        "random-kitchen-sinks/spectral-measure", 11, "function", "draw", _measure_variant, _measure_probes, _measure_reference,
+        "random-kitchen-sinks/spectral-measure",
+        11,
+        "function",
+        "draw",
+        _measure_variant,
+        _measure_probes,
+        _measure_reference,
         _measure_compare,
         tolerance="Judged by sixteen deviations of means of cosines: 3.4 standard errors at most over 21 variants; "
-                  "five are allowed.",
+        "five are allowed.",
     ),
     Item(
-        "random-kitchen-sinks/two-variances", 12, "function", "squared_error", _variance_variant, _pairs, variance_reference,
+        "random-kitchen-sinks/two-variances",
+        12,
+        "function",
+        "squared_error",
+        _variance_variant,
+        _pairs,
+        variance_reference,
         close(1e-4, 1e-7, hint="Simulate your estimator at one pair: which term does not fall with m?"),
         tolerance="40,000 simulated estimates lie within 2.4 standard errors of the formula, and far outside the "
-                  "tolerance (21 variants).",
+        "tolerance (21 variants).",
     ),
     Item(
-        "random-kitchen-sinks/what-ridge-pays", 11, "function", "bill", _bill_variant, _bill_probes, bill_reference,
+        "random-kitchen-sinks/what-ridge-pays",
+        11,
+        "function",
+        "bill",
+        _bill_variant,
+        _bill_probes,
+        bill_reference,
         close(1e-5, hint="Test it by brute force: draw labels many times, or leave each point out and fit again."),
         tolerance="Refits by hand are one of the right solutions.",
     ),
     Item(
-        "random-kitchen-sinks/unfair-contest", 11, "function", "honest", _contest_variant, _contest_probes, contest_reference,
+        "random-kitchen-sinks/unfair-contest",
+        11,
+        "function",
+        "honest",
+        _contest_variant,
+        _contest_probes,
+        contest_reference,
         close(1e-4, 1e-4, hint="Check each step alone: chosen on validation, read on test, equal budgets, paired over seeds."),
         tolerance="Scores have three decimals.",
     ),
-    Item("random-kitchen-sinks/law-bet", 5, "prediction", scale=0.77,  # the deviation in spread.json
-         variant=_bet_variant, reference=bet_reference,
-         tolerance="None: the bet is scored against the difference as it is measured."),
+    Item(
+        "random-kitchen-sinks/law-bet",
+        5,
+        "prediction",
+        scale=0.77,  # the deviation in spread.json
+        variant=_bet_variant,
+        reference=bet_reference,
+        tolerance="None: the bet is scored against the difference as it is measured.",
+    ),
     Item("random-kitchen-sinks/essay", 50, "essay"),
 ]

@@ -72,7 +72,8 @@ SUITES = {
     "random-kitchen-sinks/spectral-measure": Suite(
         right={
             "named laws": _draw("rows(seeds, m)"),
-            "inverse of the distribution function": DRAWS + '''
+            "inverse of the distribution function": DRAWS
+            + '''
 from scipy import stats
 def draw(seeds, m):
     if name in ("sinc squared", "steep", "beats"):          # sums: two inversions each
@@ -96,21 +97,25 @@ def draw(seeds, m):
             "length for frequency": _draw("rows(seeds, m, a=1 / a, b=1 / b)"),
             "scale twice too large": _draw("2 * rows(seeds, m)"),
             "cycles for radians": _draw("rows(seeds, m) / (2 * np.pi)"),
-            "a normal of the same scale": DRAWS + '''
+            "a normal of the same scale": DRAWS
+            + '''
 def draw(seeds, m):
     return np.array([a * np.random.default_rng(int(s)).standard_normal(m) for s in seeds])
 ''',
-            "a normal with the sample's variance": DRAWS + '''
+            "a normal with the sample's variance": DRAWS
+            + '''
 def draw(seeds, m):
     return np.array([rows([s], m).std() * np.random.default_rng(int(s)).standard_normal(m) for s in seeds])
 ''',
             "no-op seed": _draw("rows([0] * len(seeds), m)"),
-            "one generator for all rows": DRAWS + '''
+            "one generator for all rows": DRAWS
+            + '''
 stream = np.random.default_rng(1)
 def draw(seeds, m):
     return np.array([sampled(stream, m) for _ in seeds])
 ''',
-            "the kernel for its measure": DRAWS + '''
+            "the kernel for its measure": DRAWS
+            + '''
 def draw(seeds, m):
     t = np.linspace(-10 / a, 10 / a, 4001)
     s = a * t
@@ -126,7 +131,8 @@ def draw(seeds, m):
     "random-kitchen-sinks/two-variances": Suite(
         right={
             "second moment less the mean's square": _squared_error("right(x, y, m)"),
-            "moments one by one": ERRORS + '''
+            "moments one by one": ERRORS
+            + '''
 def squared_error(x, y, m):
     out = []
     for p, q in zip(x, y):
@@ -149,16 +155,19 @@ def squared_error(x, y, m):
             "the chapter's paired features": _squared_error("(1 + k(2 * (x - y)) - 2 * k(x - y)**2) / (2 * m)"),
             "the chapter's own phases": _squared_error("(1 + k(2 * (x - y)) / 2 - k(x - y)**2) / m"),
             "D for m": _squared_error("right(x, y, 2 * m)"),
-            "all of it over m, or one dimension": ERRORS + '''
+            "all of it over m, or one dimension": ERRORS
+            + '''
 def squared_error(x, y, m):
     return right(x, y, 1) / m if name != "frequencies from another normal" else right(x, y, m, d=1)
 ''',
             "a mean that was not squared": _squared_error("right(x, y, m) + (k(x - y)**2 - k(x - y)) / m"),
-            "standard deviations for variances": ERRORS + '''
+            "standard deviations for variances": ERRORS
+            + '''
 def squared_error(x, y, m):
     return right(x, y, m, k=lambda t: np.exp(-(t**2).sum(1) / (2 * ell)), tau=tau**0.5)
 ''',
-            "simulated with few draws": ERRORS + '''
+            "simulated with few draws": ERRORS
+            + '''
 def squared_error(x, y, m):
     r, out = np.random.default_rng(0), []
     for p, q in zip(x, y):
@@ -181,7 +190,8 @@ def squared_error(x, y, m):
     "random-kitchen-sinks/what-ridge-pays": Suite(
         right={
             "with the hat matrix": _bill("paid(K, y, sigma, penalty)"),
-            "solved and left out by hand": BILLS + '''
+            "solved and left out by hand": BILLS
+            + '''
 def bill(K, y, sigma, penalty):
     n, penalty = len(y), penalty * (len(y) if v["per_example"] else 1)
     A = K + penalty * np.eye(n)
@@ -200,7 +210,8 @@ def bill(K, y, sigma, penalty):
         wrong={
             "the other convention": _bill('paid(K, y, sigma, penalty / len(y) if v["per_example"] else penalty * len(y))'),
             "sum for mean": _bill("paid(K, y, sigma, penalty) * len(y)"),
-            "another effective dimension": BILLS + '''
+            "another effective dimension": BILLS
+            + '''
 def bill(K, y, sigma, penalty):
     H, n = hat(K, penalty), len(y)
     if question == "risk":
@@ -209,7 +220,8 @@ def bill(K, y, sigma, penalty):
         return 2 * sigma**2 * np.trace(H @ H) / n
     return np.mean(((y - H @ y) / (1 - np.trace(H) / n))**2)
 ''',
-            "factor two forgotten, or bias": BILLS + '''
+            "factor two forgotten, or bias": BILLS
+            + '''
 def bill(K, y, sigma, penalty):
     H, n = hat(K, penalty), len(y)
     if question == "risk":
@@ -218,11 +230,13 @@ def bill(K, y, sigma, penalty):
         return sigma**2 * np.trace(H) / n
     return np.mean((y - H @ y)**2)
 ''',
-            "sigma for its square": BILLS + '''
+            "sigma for its square": BILLS
+            + '''
 def bill(K, y, sigma, penalty):
     return paid(K, y, np.sqrt(sigma), penalty) if question != "left out" else paid(K, y, sigma, penalty)**0.5
 ''',
-            "another question": BILLS + '''
+            "another question": BILLS
+            + '''
 def bill(K, y, sigma, penalty):
     H, n = hat(K, penalty), len(y)
     if question == "risk":

@@ -52,19 +52,22 @@ def honest(valid_a, test_a, valid_b, test_b):
         wrong={
             "chosen on test": _honest("interval(np.subtract(*contest(test_a, test_a, test_b, test_b)))"),
             "read on validation": _honest("interval(np.subtract(*contest(valid_a, valid_a, valid_b, valid_b)))"),
-            "budgets as they were": CONTESTS + '''
+            "budgets as they were": CONTESTS
+            + '''
 def honest(valid_a, test_a, valid_b, test_b):
     pick = lambda v, t: t[np.arange(len(v)), np.argmin(sign * v, 1)]
     return interval(pick(valid_a, test_a) - pick(valid_b, test_b))
 ''',
             "worst for best": _honest("interval(np.subtract(*contest(valid_a, test_a, valid_b, test_b, sign=-sign)))"),
-            "the first k trials": CONTESTS + '''
+            "the first k trials": CONTESTS
+            + '''
 def honest(valid_a, test_a, valid_b, test_b):
     k = min(valid_a.shape[1], valid_b.shape[1])
     a, b = contest(valid_a[:, :k], test_a[:, :k], valid_b[:, :k], test_b[:, :k])
     return interval(a - b)
 ''',
-            "unpaired": CONTESTS + '''
+            "unpaired": CONTESTS
+            + '''
 def honest(valid_a, test_a, valid_b, test_b):
     a, b = contest(valid_a, test_a, valid_b, test_b)
     h = stats.t.ppf(0.975, 2 * len(a) - 2) * np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / len(a))
@@ -73,7 +76,8 @@ def honest(valid_a, test_a, valid_b, test_b):
             "normal quantile": _honest("interval(np.subtract(*contest(valid_a, test_a, valid_b, test_b)), q=1.96)"),
             "ddof 0": _honest("interval(np.subtract(*contest(valid_a, test_a, valid_b, test_b)), ddof=0)"),
             "b minus a": _honest("interval(-np.subtract(*contest(valid_a, test_a, valid_b, test_b)))"),
-            "with replacement": CONTESTS + '''
+            "with replacement": CONTESTS
+            + '''
 def best_of(valid, test, k, sign=sign):
     n = valid.shape[1]
     i = np.arange(n)

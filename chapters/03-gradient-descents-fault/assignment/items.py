@@ -21,8 +21,9 @@ METHODS = {
 
 def radius(method: str, beta: float, a: float) -> float:
     """Larger modulus of the two roots, for eta times curvature = a."""
-    p, q = {"heavy ball": (1 + beta - a, beta), "Nesterov": ((1 + beta) * (1 - a), beta * (1 - a)),
-            "late gradient": (1.0, a)}[method]
+    p, q = {"heavy ball": (1 + beta - a, beta), "Nesterov": ((1 + beta) * (1 - a), beta * (1 - a)), "late gradient": (1.0, a)}[
+        method
+    ]
     root = np.sqrt(complex(p * p - 4 * q))
     return float(max(abs(p + root), abs(p - root)) / 2)
 
@@ -82,8 +83,11 @@ def stairs_reference(variant: dict[str, Any], s: float, start: float) -> float:
 
 
 def _stairs_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"kind": str(rng.choice(STAIRS)), "eta": float(rng.choice([2e-4, 3e-4, 5e-4])),
-            "gamma": float(rng.choice([0.2, 0.3, 0.4]))}
+    return {
+        "kind": str(rng.choice(STAIRS)),
+        "eta": float(rng.choice([2e-4, 3e-4, 5e-4])),
+        "gamma": float(rng.choice([0.2, 0.3, 0.4])),
+    }
 
 
 def _stairs_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -107,12 +111,13 @@ def _race(rng: np.random.Generator) -> tuple:
         time = np.arange(ran[o] + 1)
         for seed in range(7):
             e = np.exp(-speed[o] * np.exp(rng.normal(0, 0.35)) * time) + floor[o] * np.exp(rng.normal(0, 1))
-            errors[o, seed, :ran[o] + 1] = e * np.exp(0.15 * rng.normal(size=len(time)) * (time > 0))
+            errors[o, seed, : ran[o] + 1] = e * np.exp(0.15 * rng.normal(size=len(time)) * (time > 0))
     return errors[order], price[order], tried, 10.0 ** -np.arange(0.5, 9, 1.0)
 
 
-def bill_reference(variant: dict[str, Any], errors: np.ndarray, price: np.ndarray, tried: np.ndarray,
-                   tolerances: np.ndarray, caps: bool = True) -> np.ndarray:
+def bill_reference(
+    variant: dict[str, Any], errors: np.ndarray, price: np.ndarray, tried: np.ndarray, tolerances: np.ndarray, caps: bool = True
+) -> np.ndarray:
     """Index of the cheapest optimizer at each tolerance, -1 where a cap or a lead too small leaves it open."""
     unit = np.asarray(price) * (tried if variant["tuning"] == "counted" else 1)
     spent = unit * (np.isfinite(errors).all(1).sum(-1) - 1)
@@ -128,8 +133,11 @@ def bill_reference(variant: dict[str, Any], errors: np.ndarray, price: np.ndarra
 
 
 def _bill_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"seeds": str(rng.choice(["median", "worst"])), "tuning": str(rng.choice(["counted", "not counted"])),
-            "lead": float(rng.choice([1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5]))}
+    return {
+        "seeds": str(rng.choice(["median", "worst"])),
+        "tuning": str(rng.choice(["counted", "not counted"])),
+        "lead": float(rng.choice([1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5])),
+    }
 
 
 def _bill_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -151,8 +159,11 @@ def _bill_compare(found: Any, expected: Any, variant: dict[str, Any], arguments:
     score = close(0.0, 0.0)(found, expected, variant, arguments)
     if score.share < 1 and score.message.startswith("off by"):
         wrong = int(np.sum(np.asarray(found, np.float64) != expected))
-        return Score(0.0, f"{wrong} of {len(expected)} verdicts on a hidden race are not those of the rules. Check in turn: "
-                          "the unit of cost, which seed speaks, what a run that was cut off had spent, the lead.")
+        return Score(
+            0.0,
+            f"{wrong} of {len(expected)} verdicts on a hidden race are not those of the rules. Check in turn: "
+            "the unit of cost, which seed speaks, what a run that was cut off had spent, the lead.",
+        )
     return score
 
 
@@ -160,8 +171,13 @@ def _bill_compare(found: Any, expected: Any, variant: dict[str, Any], arguments:
 
 
 def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"kappa": float(rng.choice([10.0, 100.0, 1e4])), "width": int(rng.choice([6, 8, 10])), "steps": 1500,
-            "rates": [0.01, 0.03, 0.06], "seed": int(rng.integers(1, 10_000))}
+    return {
+        "kappa": float(rng.choice([10.0, 100.0, 1e4])),
+        "width": int(rng.choice([6, 8, 10])),
+        "steps": 1500,
+        "rates": [0.01, 0.03, 0.06],
+        "seed": int(rng.integers(1, 10_000)),
+    }
 
 
 def final_errors(variant: dict[str, Any], depth: int, seeds: int = 9) -> np.ndarray:
@@ -198,27 +214,57 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 ITEMS = [
     Item(
-        "gradient-descents-fault/damped-steps", 12, "function", "fit", steps.variant,
-        lambda variant, rng: [steps.problem(variant, rng) for _ in range(4)], steps.path,
+        "gradient-descents-fault/damped-steps",
+        12,
+        "function",
+        "fit",
+        steps.variant,
+        lambda variant, rng: [steps.problem(variant, rng) for _ in range(4)],
+        steps.path,
         close(1e-3, 1e-3, hint="Check one trial by hand: which Jacobian, which damping, and what does a failure do to both?"),
         tolerance="Hidden problems are drawn so that each rule, broken, moves the path by 2e-2.",
     ),
     Item(
-        "gradient-descents-fault/one-hand-tied", 11, "function", "rate", _rate_variant, _rate_probes, rate_reference,
+        "gradient-descents-fault/one-hand-tied",
+        11,
+        "function",
+        "rate",
+        _rate_variant,
+        _rate_probes,
+        rate_reference,
         _rate_compare,
         tolerance="One per cent of the gap lets a grid of 1,500 steps pass, which is off by 6e-3 (20 variants).",
     ),
     Item(
-        "gradient-descents-fault/other-stairs", 11, "function", "half_time", _stairs_variant, _stairs_probes, stairs_reference,
+        "gradient-descents-fault/other-stairs",
+        11,
+        "function",
+        "half_time",
+        _stairs_variant,
+        _stairs_probes,
+        stairs_reference,
         close(0.02, hint="Run gradient descent on one mode, two or more numbers, and count the steps."),
         tolerance="One right solution counts the steps of gradient descent.",
     ),
     Item(
-        "gradient-descents-fault/the-bill", 11, "function", "verdict", _bill_variant, _bill_probes, bill_reference, _bill_compare,
+        "gradient-descents-fault/the-bill",
+        11,
+        "function",
+        "verdict",
+        _bill_variant,
+        _bill_probes,
+        bill_reference,
+        _bill_compare,
         tolerance="Verdicts are whole numbers.",
     ),
-    Item("gradient-descents-fault/depth-bet", 5, "prediction", scale=2.7,  # the deviation in spread.json
-         variant=_bet_variant, reference=bet_reference,
-         tolerance="None: the bet is scored against the ratio as it is measured."),
+    Item(
+        "gradient-descents-fault/depth-bet",
+        5,
+        "prediction",
+        scale=2.7,  # the deviation in spread.json
+        variant=_bet_variant,
+        reference=bet_reference,
+        tolerance="None: the bet is scored against the ratio as it is measured.",
+    ),
     Item("gradient-descents-fault/essay", 50, "essay"),
 ]

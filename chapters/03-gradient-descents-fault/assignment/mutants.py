@@ -109,7 +109,8 @@ def fit(t, y, start, trials):
         wrong={
             "every trial accepted": _fit("run(t, y, start, trials, always=True)"),
             "factors swapped": _fit('run(t, y, start, trials, up=1 / v["down"], down=1 / v["up"])'),
-            "the other scaling": FITS + '''
+            "the other scaling": FITS
+            + '''
 def fit(t, y, start, trials):
     return run(t, y, start, trials, scaling="identity" if v["scaling"] == "diagonal" else "diagonal")
 ''',
@@ -119,12 +120,14 @@ def fit(t, y, start, trials):
             "the chapter's factors of ten": _fit('run(t, y, start, trials, up=10.0, down=10.0 if v["up"] != 10 else 7.0)'),
             "uphill": _fit("run(t, y, start, trials, sign=1)"),
             "twice the step": _fit("run(t, y, start, trials, sign=-2)"),
-            "Jacobian of the start": FITS + '''
+            "Jacobian of the start": FITS
+            + '''
 def fit(t, y, start, trials):
     J = jacobian(np.array(start), t)
     return run(t, y, start, trials, jacobian=lambda p, t: J)
 ''',
-            "gradient descent": FITS + '''
+            "gradient descent": FITS
+            + '''
 def fit(t, y, start, trials):
     p, out = np.array(start), [np.array(start)]
     for _ in range(trials):
@@ -137,7 +140,8 @@ def fit(t, y, start, trials):
     ),
     "gradient-descents-fault/one-hand-tied": Suite(
         right={
-            "search over steps": RATES + '''
+            "search over steps": RATES
+            + '''
 def rate(kappa):
     grid = np.geomspace(1e-3, 3.99, 1200)
     best = grid[np.argmin([at(kappa, a) for a in grid])]
@@ -145,7 +149,8 @@ def rate(kappa):
                                      options={"xatol": 1e-12})
     return min(found.fun, at(kappa, best))
 ''',
-            "derived": RATES + '''
+            "derived": RATES
+            + '''
 def rate(kappa):
     if name == "late gradient":
         return kappa / (kappa + 1)
@@ -172,17 +177,20 @@ def rate(kappa):
             "root of beta, always": _rate("beta**0.5"),
             "step one over L": _rate('at(kappa, 1.0) if name != "late gradient" else at(kappa, 0.25)'),
             "gradient descent's step": _rate('at(kappa, 2 * kappa / (kappa + 1)) if name == "heavy ball" else at(kappa, 0.5)'),
-            "only the flat end": RATES + '''
+            "only the flat end": RATES
+            + '''
 def rate(kappa):
     return min(slowest(a / kappa) for a in np.geomspace(1e-3, 3.99, 2000)) if name != "heavy ball" else beta
 ''',
             "beta itself": _rate('beta if name == "heavy ball" else np.sqrt(at(kappa, 0.9))'),
-            "steps for a rate": RATES + '''
+            "steps for a rate": RATES
+            + '''
 def rate(kappa):
     best = min(at(kappa, a) for a in np.geomspace(1e-3, 3.99, 2000))
     return -1 / np.log(best)
 ''',
-            "edge of stability": RATES + '''
+            "edge of stability": RATES
+            + '''
 def rate(kappa):
     top = {"heavy ball": 2 * (1 + beta), "Nesterov": 2 * (1 + beta) / (1 + 2 * beta), "late gradient": 1.0}[name]
     return at(kappa, 0.97 * top)
@@ -219,7 +227,8 @@ def half_time(s, start):
             "learned for half learned": _half_time("time(s, start, half=0.9)"),
             "start squared twice": _half_time("time(s, start**2)"),
             "one layer": _half_time("np.log(2) / (2 * eta * s)"),
-            "conserved, or decayed, once for twice": STAIRS + '''
+            "conserved, or decayed, once for twice": STAIRS
+            + '''
 def half_time(s, start):
     if kind == "weight decay":
         return time(s, start, gamma=gamma / 2)

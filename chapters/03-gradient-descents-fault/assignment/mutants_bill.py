@@ -53,28 +53,33 @@ def verdict(errors, price, tried, tolerances):
         wrong={
             "steps for cost": _verdict("count(errors, price, tried, tolerances, unit=np.ones(len(price)))"),
             "caps forgotten": _verdict("count(errors, price, tried, tolerances, censor=False)"),
-            "tuning the other way": BILLS + '''
+            "tuning the other way": BILLS
+            + '''
 def verdict(errors, price, tried, tolerances):
     return count(errors, price, tried, tolerances, tuning="counted" if v["tuning"] != "counted" else "not counted")
 ''',
-            "the other seed": BILLS + '''
+            "the other seed": BILLS
+            + '''
 def verdict(errors, price, tried, tolerances):
     return count(errors, price, tried, tolerances, seeds="median" if v["seeds"] == "worst" else "worst")
 ''',
             "no lead asked for": _verdict("count(errors, price, tried, tolerances, lead=1.0)"),
             "the luckiest seed": _verdict('count(errors, price, tried, tolerances, seeds="best")'),
-            "lowest error at the end": BILLS + '''
+            "lowest error at the end": BILLS
+            + '''
 def verdict(errors, price, tried, tolerances):
     last = np.nanmin(np.median(errors, axis=1), axis=1)
     return np.where(last.min() <= tolerances, last.argmin(), -1)
 ''',
-            "an error of its own for each step": BILLS + '''
+            "an error of its own for each step": BILLS
+            + '''
 def verdict(errors, price, tried, tolerances):
     middle = np.median(errors, axis=1)                              # median curve for the median crossing
     at = [[np.flatnonzero(m <= t)[0] if (m <= t).any() else np.inf for t in tolerances] for m in middle]
     return np.argmin(np.array(at) * price[:, None], axis=0)
 ''',
-            "cut off means too slow": BILLS + '''
+            "cut off means too slow": BILLS
+            + '''
 def verdict(errors, price, tried, tolerances):
     winners = count(errors, price, tried, tolerances, censor=False)
     return np.where(winners < 0, np.argmin(price), winners)

@@ -33,14 +33,27 @@ def model(name: str, p: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return a * s, np.stack([s, a * s * (1 - s) * (t - c), -a * s * (1 - s) * b], 1)
 
 
-def path(variant: dict[str, Any], t: np.ndarray, y: np.ndarray, start: np.ndarray, trials: int, nudge: float = 0.0,
-         always: bool = False) -> np.ndarray:
+def path(
+    variant: dict[str, Any],
+    t: np.ndarray,
+    y: np.ndarray,
+    start: np.ndarray,
+    trials: int,
+    nudge: float = 0.0,
+    always: bool = False,
+) -> np.ndarray:
     """Parameters before and after each trial, (trials + 1, 3). nudge: central differences of this size for the Jacobian."""
+
     def at(p: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         f, J = model(variant["model"], p, t)
         if nudge:
-            J = np.stack([(model(variant["model"], p + h, t)[0] - model(variant["model"], p - h, t)[0]) / (2 * nudge)
-                          for h in nudge * np.eye(3)], 1)
+            J = np.stack(
+                [
+                    (model(variant["model"], p + h, t)[0] - model(variant["model"], p - h, t)[0]) / (2 * nudge)
+                    for h in nudge * np.eye(3)
+                ],
+                1,
+            )
         return f - y, J, float(np.sum((f - y) ** 2))
 
     with np.errstate(all="ignore"):  # a trial may overflow: then it fails
@@ -79,8 +92,11 @@ def problem(variant: dict[str, Any], rng: np.random.Generator, trials: int = 20)
         t, y, start = _lm_data(variant["model"], rng)
         try:
             steps = path(variant, t, y, start, trials)
-            if not (np.isfinite(steps).all() and np.abs(steps).max() < 20
-                    and np.allclose(steps, path(variant, t, y, start, trials, nudge=1e-5), rtol=1e-6, atol=1e-6)):
+            if not (
+                np.isfinite(steps).all()
+                and np.abs(steps).max() < 20
+                and np.allclose(steps, path(variant, t, y, start, trials, nudge=1e-5), rtol=1e-6, atol=1e-6)
+            ):
                 continue
             changed = [path(variant | rule, t, y, start, trials) for rule in rules]
         except np.linalg.LinAlgError:
@@ -95,8 +111,13 @@ def problem(variant: dict[str, Any], rng: np.random.Generator, trials: int = 20)
 
 def variant(rng: np.random.Generator) -> dict[str, Any]:
     name = str(rng.choice(list(MODELS)))
-    rule = {"model": name, "formula": MODELS[name], "scaling": str(rng.choice(["identity", "diagonal"])),
-            "damping": float(rng.choice([0.003, 0.01])), "up": float(rng.choice([4, 6, 10])),
-            "down": float(rng.choice([2, 3, 5]))}
+    rule = {
+        "model": name,
+        "formula": MODELS[name],
+        "scaling": str(rng.choice(["identity", "diagonal"])),
+        "damping": float(rng.choice([0.003, 0.01])),
+        "up": float(rng.choice([4, 6, 10])),
+        "down": float(rng.choice([2, 3, 5])),
+    }
     t, y, start, _ = problem(rule, rng)
     return rule | {"t": t.round(4), "y": y.round(4), "start": start.round(3)}

@@ -13,17 +13,31 @@ from . import signal
 
 # --- wrong-fan ----------------------------------------------------------------------------------------------------------
 
-FANS = ("fan-out", "channels only", "kernel once", "mean of the fans", "groups forgotten", "no root", "range for deviation",
-        "truncated", "leak forgotten", "leak not squared")
+FANS = (
+    "fan-out",
+    "channels only",
+    "kernel once",
+    "mean of the fans",
+    "groups forgotten",
+    "no root",
+    "range for deviation",
+    "truncated",
+    "leak forgotten",
+    "leak not squared",
+)
 TRUNCATED = 0.87962566103423978  # deviation of a standard normal cut at two deviations
 
 
 def deviation(bug: str, leak: float, kernel: int, channels_in: int, channels_out: int, groups: int) -> float:
     """Standard deviation of the weights that an initializer with this bug draws; "none" is He's for a leaky rectifier."""
     fan = kernel**2 * channels_in / groups
-    fan = {"fan-out": kernel**2 * channels_out / groups, "channels only": channels_in / groups,
-           "kernel once": kernel * channels_in / groups, "groups forgotten": kernel**2 * channels_in,
-           "mean of the fans": kernel**2 * (channels_in + channels_out) / (2 * groups)}.get(bug, fan)
+    fan = {
+        "fan-out": kernel**2 * channels_out / groups,
+        "channels only": channels_in / groups,
+        "kernel once": kernel * channels_in / groups,
+        "groups forgotten": kernel**2 * channels_in,
+        "mean of the fans": kernel**2 * (channels_in + channels_out) / (2 * groups),
+    }.get(bug, fan)
     gain = {"leak forgotten": 2.0, "leak not squared": 2 / (1 + leak)}.get(bug, 2 / (1 + leak**2))
     found = gain / fan if bug == "no root" else np.sqrt(gain / fan)
     return float(found * {"range for deviation": 1 / np.sqrt(3), "truncated": TRUNCATED}.get(bug, 1.0))
@@ -89,9 +103,11 @@ def linear_reference(variant: dict[str, Any], widths: np.ndarray, kind: str) -> 
 
 
 def _linear_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"fan": str(rng.choice(["fan in", "fan out", "both"])),
-            "length": str(rng.choice(["sum of squares", "mean of squares"])),
-            "gain": float(rng.choice([0.9, 1.1, 1.2]))}
+    return {
+        "fan": str(rng.choice(["fan in", "fan out", "both"])),
+        "length": str(rng.choice(["sum of squares", "mean of squares"])),
+        "gain": float(rng.choice([0.9, 1.1, 1.2])),
+    }
 
 
 def _linear_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -178,29 +194,66 @@ def lottery_reference(variant: dict[str, Any]) -> float:
 
 
 def _lottery_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"width": int(rng.choice([12, 16, 24, 32])), "depth": int(rng.choice([16, 24, 36])),
-            "seed": int(rng.integers(1, 10_000))}
+    return {
+        "width": int(rng.choice([12, 16, 24, 32])),
+        "depth": int(rng.choice([16, 24, 36])),
+        "seed": int(rng.integers(1, 10_000)),
+    }
 
 
 ITEMS = [
-    Item("initialization/signal", 14, "function", "fixed_point", signal.signal_variant, signal.places, signal.fixed_reference,
-         signal.fixed_compare,
-         tolerance="0.2 % of the length and 0.002 of the correlation let a coarse grid pass and no forgotten term."),
-    Item("initialization/wrong-fan", 10, "function", "growth", _fan_variant,
-         lambda variant, rng: [tuple(map(int, row)) for row in _layers(rng, 8)], growth_reference,
-         close(1e-3, hint="Plot measured deviation over the right one against each of kernel, channels and groups in turn."),
-         tolerance="0.1 % is far below the distance of two suspects."),
-    Item("initialization/linear-net", 11, "function", "log_length", _linear_variant, _linear_probes, linear_reference,
-         close(1e-3, 1e-6,
-               hint="Simulate ten thousand nets of widths 4, 3, 5 and compare the mean and the variance of the logs."),
-         tolerance="Quadrature passes at 0.1 %; a hundred simulated nets, a wrong solution of the suite, do not."),
-    Item("initialization/control", 10, "function", "control", _control_variant,
-         lambda variant, rng: [_map(rng) for _ in range(6)], control_reference,
-         close(0.0, 1e-6,
-               hint="Check by hand on two scales and two depths; mind ties, and whether your deals hold the true one."),
-         tolerance="Fractions: counting pairs and midranks."),
-    Item("initialization/lottery", 5, "prediction", scale=0.81,  # the deviation in spread.json
-         variant=_lottery_variant, reference=lottery_reference,
-         tolerance="The result is recomputed exactly; over 12 variants it lies between 1.5 and 3.3 powers of ten."),
+    Item(
+        "initialization/signal",
+        14,
+        "function",
+        "fixed_point",
+        signal.signal_variant,
+        signal.places,
+        signal.fixed_reference,
+        signal.fixed_compare,
+        tolerance="0.2 % of the length and 0.002 of the correlation let a coarse grid pass and no forgotten term.",
+    ),
+    Item(
+        "initialization/wrong-fan",
+        10,
+        "function",
+        "growth",
+        _fan_variant,
+        lambda variant, rng: [tuple(map(int, row)) for row in _layers(rng, 8)],
+        growth_reference,
+        close(1e-3, hint="Plot measured deviation over the right one against each of kernel, channels and groups in turn."),
+        tolerance="0.1 % is far below the distance of two suspects.",
+    ),
+    Item(
+        "initialization/linear-net",
+        11,
+        "function",
+        "log_length",
+        _linear_variant,
+        _linear_probes,
+        linear_reference,
+        close(1e-3, 1e-6, hint="Simulate ten thousand nets of widths 4, 3, 5 and compare the mean and the variance of the logs."),
+        tolerance="Quadrature passes at 0.1 %; a hundred simulated nets, a wrong solution of the suite, do not.",
+    ),
+    Item(
+        "initialization/control",
+        10,
+        "function",
+        "control",
+        _control_variant,
+        lambda variant, rng: [_map(rng) for _ in range(6)],
+        control_reference,
+        close(0.0, 1e-6, hint="Check by hand on two scales and two depths; mind ties, and whether your deals hold the true one."),
+        tolerance="Fractions: counting pairs and midranks.",
+    ),
+    Item(
+        "initialization/lottery",
+        5,
+        "prediction",
+        scale=0.81,  # the deviation in spread.json
+        variant=_lottery_variant,
+        reference=lottery_reference,
+        tolerance="The result is recomputed exactly; over 12 variants it lies between 1.5 and 3.3 powers of ten.",
+    ),
     Item("initialization/essay", 50, "essay"),
 ]

@@ -193,19 +193,36 @@ SUITES = {
     "initialization/signal": Suite(
         right={"iteration, own quadrature": SIGNAL, "roots, the library's quadrature": SIGNAL_ROOTS},
         wrong={
-            "the change ignored": changed(SIGNAL, ("own = 1 / strength if mine[\"change\"] == \"dropout\" else 1", "own = 1"),
-                                          ("alpha = strength if mine[\"change\"] == \"damped skip\" else 0", "alpha = 0"),
-                                          ("noise = strength**2 if mine[\"change\"] == \"private noise\" else 0", "noise = 0")),
-            "strength not squared": changed(SIGNAL, ("1 / strength if", "1 / strength**2 if"), ("alpha**2", "alpha"), ("strength**2 if mine[\"change\"] == \"private", "strength if mine[\"change\"] == \"private")),
-            "what is private counted as shared": changed(SIGNAL, ("return alpha**2 * c + (sigma_w**2 * both(q, c) + sigma_b**2) / q",
-                                                         "return (own * sigma_w**2 * both(q, c) + sigma_b**2 + noise + alpha**2 * q) / q")),
+            "the change ignored": changed(
+                SIGNAL,
+                ("own = 1 / strength if mine[\"change\"] == \"dropout\" else 1", "own = 1"),
+                ("alpha = strength if mine[\"change\"] == \"damped skip\" else 0", "alpha = 0"),
+                ("noise = strength**2 if mine[\"change\"] == \"private noise\" else 0", "noise = 0"),
+            ),
+            "strength not squared": changed(
+                SIGNAL,
+                ("1 / strength if", "1 / strength**2 if"),
+                ("alpha**2", "alpha"),
+                ("strength**2 if mine[\"change\"] == \"private", "strength if mine[\"change\"] == \"private"),
+            ),
+            "what is private counted as shared": changed(
+                SIGNAL,
+                (
+                    "return alpha**2 * c + (sigma_w**2 * both(q, c) + sigma_b**2) / q",
+                    "return (own * sigma_w**2 * both(q, c) + sigma_b**2 + noise + alpha**2 * q) / q",
+                ),
+            ),
             "the chapter's tanh": changed(SIGNAL, ("return a * {", "return np.tanh(z)\n    return a * {")),
             "scale of the activation forgotten": changed(SIGNAL, ("x, a = z / mine[\"a\"], mine[\"a\"]", "x, a = z, 1.0")),
             "deviation taken for variance": changed(SIGNAL, ("sigma_w**2", "sigma_w"), ("sigma_b**2", "sigma_b")),
             "root of q forgotten": changed(SIGNAL, ("np.sqrt(q) *", "q *")),
-            "map at length 1, not at the fixed point": changed(SIGNAL, ("for _ in range(400):\n        q = length(q)", "for _ in range(1):\n        q = length(q)")),
+            "map at length 1, not at the fixed point": changed(
+                SIGNAL, ("for _ in range(400):\n        q = length(q)", "for _ in range(1):\n        q = length(q)")
+            ),
             "too few layers and correlation always 1": changed(SIGNAL, ("return np.array([q, c])", "return np.array([q, 1.0])")),
-            "not divided by the length": changed(SIGNAL, ("(sigma_w**2 * both(q, c) + sigma_b**2) / q", "sigma_w**2 * both(q, c) + sigma_b**2")),
+            "not divided by the length": changed(
+                SIGNAL, ("(sigma_w**2 * both(q, c) + sigma_b**2) / q", "sigma_w**2 * both(q, c) + sigma_b**2")
+            ),
             "the demonstration's numbers": "def fixed_point(sigma_w, sigma_b):\n    return np.array([0.7071, 0.5])\n",
         },
     ),
@@ -214,14 +231,18 @@ SUITES = {
         wrong={
             "assumes it is right": "def growth(kernel, channels_in, channels_out, groups):\n    return 1.0\n",
             "mean of the measured layers": "mine = work['wrong-fan']\nk, i, o, g = mine['layers'].T\nseen = np.mean(mine['measured'] ** 2 * k**2 * i / g)\n"
-                                           "def growth(kernel, channels_in, channels_out, groups):\n    return seen * (1 + mine['leak'] ** 2) / 2\n",
+            "def growth(kernel, channels_in, channels_out, groups):\n    return seen * (1 + mine['leak'] ** 2) / 2\n",
             "nearest measured layer": "mine = work['wrong-fan']\ndef growth(kernel, channels_in, channels_out, groups):\n"
-                                      "    row = np.argmin(np.abs(np.log(mine['layers'] / [kernel, channels_in, channels_out, groups])).sum(1))\n"
-                                      "    return mine['measured'][row] ** 2 * kernel**2 * channels_in / groups * (1 + mine['leak'] ** 2) / 2\n",
+            "    row = np.argmin(np.abs(np.log(mine['layers'] / [kernel, channels_in, channels_out, groups])).sum(1))\n"
+            "    return mine['measured'][row] ** 2 * kernel**2 * channels_in / groups * (1 + mine['leak'] ** 2) / 2\n",
             "leak left out of the growth": changed(FANS, ("* (1 + a**2) / 2\n", "/ 2\n")),
             "half for the rectifier forgotten": changed(FANS, ("* (1 + a**2) / 2\n", "* (1 + a**2)\n")),
-            "deviation for variance": changed(FANS, ("(kernel, channels_in, channels_out, groups) ** 2 *", "(kernel, channels_in, channels_out, groups) *")),
-            "sums over the fan out": changed(FANS, ("kernel**2 * channels_in / groups * (1", "kernel**2 * channels_out / groups * (1")),
+            "deviation for variance": changed(
+                FANS, ("(kernel, channels_in, channels_out, groups) ** 2 *", "(kernel, channels_in, channels_out, groups) *")
+            ),
+            "sums over the fan out": changed(
+                FANS, ("kernel**2 * channels_in / groups * (1", "kernel**2 * channels_out / groups * (1")
+            ),
             "groups forgotten in the sum": changed(FANS, ("kernel**2 * channels_in / groups * (1", "kernel * channels_in * (1")),
             "the least likely suspect": changed(FANS, ("min(errors", "max(errors")),
         },
@@ -230,21 +251,32 @@ SUITES = {
         right={"digamma": LINEAR, "integrals over the densities": LINEAR_DISTRIBUTIONS},
         wrong={
             "infinite width": "def log_length(widths, kind):\n    return np.array([2 * (len(widths) - 1) * np.log(work['linear-net']['gain']), 0.0])\n",
-            "log of the mean": changed(LINEAR, ("digamma(m / 2) + np.log(2) - np.log(fan)", "np.log(m / fan)"), ("digamma(m / 2) - digamma(n / 2)", "np.log(m / n)")),
-            "first order in one over the width": changed(LINEAR, ("digamma(m / 2) + np.log(2)", "np.log(m) - 1 / m"), ("polygamma(1, m / 2)\n        elif", "2 / m\n        elif"),
-                                                        ("digamma(m / 2) - digamma(n / 2)", "np.log(m / n) - 1 / m + 1 / n"), ("polygamma(1, m / 2) - polygamma(1, n / 2)", "2 / m - 2 / n")),
-            "the width before for the width behind": changed(LINEAR, ("zip(widths[:-1], widths[1:])", "zip(widths[1:], widths[:-1])")),
+            "log of the mean": changed(
+                LINEAR,
+                ("digamma(m / 2) + np.log(2) - np.log(fan)", "np.log(m / fan)"),
+                ("digamma(m / 2) - digamma(n / 2)", "np.log(m / n)"),
+            ),
+            "first order in one over the width": changed(
+                LINEAR,
+                ("digamma(m / 2) + np.log(2)", "np.log(m) - 1 / m"),
+                ("polygamma(1, m / 2)\n        elif", "2 / m\n        elif"),
+                ("digamma(m / 2) - digamma(n / 2)", "np.log(m / n) - 1 / m + 1 / n"),
+                ("polygamma(1, m / 2) - polygamma(1, n / 2)", "2 / m - 2 / n"),
+            ),
+            "the width before for the width behind": changed(
+                LINEAR, ("zip(widths[:-1], widths[1:])", "zip(widths[1:], widths[:-1])")
+            ),
             "degrees of freedom not halved": changed(LINEAR, ("m / 2)", "m)"), ("n / 2)", "n)")),
             "deviation for variance": changed(LINEAR, ("np.array([mean, variance])", "np.array([mean, np.sqrt(variance)])")),
             "gain once": changed(LINEAR, ("2 * np.log(mine", "np.log(mine")),
             "last layer forgotten": changed(LINEAR, ("zip(widths[:-1], widths[1:])", "zip(widths[:-2], widths[1:-1])")),
             "the other length": changed(LINEAR, ('== "mean of squares"', '!= "mean of squares"')),
             "a hundred simulated nets": "rng = np.random.default_rng(0)\nmine = work['linear-net']\ndef log_length(widths, kind):\n    logs = []\n    for _ in range(100):\n"
-                                        "        x = rng.standard_normal(widths[0]); before = x @ x\n        for n, m in zip(widths[:-1], widths[1:]):\n"
-                                        "            w = rng.standard_normal((m, n)) / np.sqrt({'fan in': n, 'fan out': m, 'both': (n + m) / 2}[mine['fan']])\n"
-                                        "            if kind == 'orthogonal':\n                q = np.linalg.qr(w if m > n else w.T)[0]\n                w = q if m > n else q.T\n"
-                                        "            x = mine['gain'] * w @ x\n        logs.append(np.log(x @ x / before))\n"
-                                        "    shift = np.log(widths[0] / widths[-1]) if mine['length'] == 'mean of squares' else 0\n    return [np.mean(logs) + shift, np.var(logs)]\n",
+            "        x = rng.standard_normal(widths[0]); before = x @ x\n        for n, m in zip(widths[:-1], widths[1:]):\n"
+            "            w = rng.standard_normal((m, n)) / np.sqrt({'fan in': n, 'fan out': m, 'both': (n + m) / 2}[mine['fan']])\n"
+            "            if kind == 'orthogonal':\n                q = np.linalg.qr(w if m > n else w.T)[0]\n                w = q if m > n else q.T\n"
+            "            x = mine['gain'] * w @ x\n        logs.append(np.log(x @ x / before))\n"
+            "    shift = np.log(widths[0] / widths[-1]) if mine['length'] == 'mean of squares' else 0\n    return [np.mean(logs) + shift, np.var(logs)]\n",
         },
     ),
 } | MORE

@@ -70,12 +70,32 @@ SUITES = {
             "a tie counts nothing": changed(CONTROL, ("0.5 * np.sum(s ==", "0.0 * np.sum(s ==")),
             "a tie is a win": changed(CONTROL, ("0.5 * np.sum(s ==", "1.0 * np.sum(s ==")),
             "the sign of the score": changed(CONTROL, ("-depths / scales", "depths / scales")),
-            "depths dealt out instead of scales": changed(CONTROL, ("-depths / scales[list(o)][:, None]) for o in deals(len(scales))", "-depths[list(o)] / scales[:, None]) for o in deals(len(depths))")),
+            "depths dealt out instead of scales": changed(
+                CONTROL,
+                (
+                    "-depths / scales[list(o)][:, None]) for o in deals(len(scales))",
+                    "-depths[list(o)] / scales[:, None]) for o in deals(len(depths))",
+                ),
+            ),
             "depth times scale": changed(CONTROL, ("-depths / scales", "-depths * scales")),
             "one half assumed for the control": changed(CONTROL, ("others.mean()", "0.5")),
-            "strictly better only, one added": changed(CONTROL, ("np.mean(others >= own - 1e-12)", "(np.sum(others > own + 1e-12) + 1) / (len(others) + 2)")),
-            "ten random deals": changed(CONTROL, ("for o in deals(len(scales))", "for o in (np.random.default_rng(k).permutation(len(scales)) for k in range(10))")),
-            "labels of each depth dealt out": changed(CONTROL, ("area(trained, -depths / scales[list(o)][:, None])", "area(trained[:, ::-1], -depths / scales[list(o)][:, None])")),
+            "strictly better only, one added": changed(
+                CONTROL, ("np.mean(others >= own - 1e-12)", "(np.sum(others > own + 1e-12) + 1) / (len(others) + 2)")
+            ),
+            "ten random deals": changed(
+                CONTROL,
+                (
+                    "for o in deals(len(scales))",
+                    "for o in (np.random.default_rng(k).permutation(len(scales)) for k in range(10))",
+                ),
+            ),
+            "labels of each depth dealt out": changed(
+                CONTROL,
+                (
+                    "area(trained, -depths / scales[list(o)][:, None])",
+                    "area(trained[:, ::-1], -depths / scales[list(o)][:, None])",
+                ),
+            ),
             "the visible map's answer": "def control(trained, depths, scales):\n    return np.array([0.8, 0.6, 0.05])\n",
         },
     ),

@@ -18,14 +18,22 @@ GAUSS = np.exp(-(GRID**2) / 2) * (GRID[1] - GRID[0]) / np.sqrt(2 * np.pi)
 def phi(kind: str, a: float, z: np.ndarray) -> np.ndarray:
     """The four activations; each has slope 1 at 0 and bends at the scale a."""
     z = np.asarray(z, np.float64) / a
-    return a * {"sine": np.sin, "algebraic": lambda x: x / np.sqrt(1 + x**2), "arctan": np.arctan,
-                "error function": lambda x: np.sqrt(np.pi) / 2 * special.erf(x)}[kind](z)
+    return a * {
+        "sine": np.sin,
+        "algebraic": lambda x: x / np.sqrt(1 + x**2),
+        "arctan": np.arctan,
+        "error function": lambda x: np.sqrt(np.pi) / 2 * special.erf(x),
+    }[kind](z)
 
 
 def slope(kind: str, a: float, z: np.ndarray) -> np.ndarray:
     z = np.asarray(z, np.float64) / a
-    return {"sine": np.cos, "algebraic": lambda x: (1 + x**2) ** -1.5, "arctan": lambda x: 1 / (1 + x**2),
-            "error function": lambda x: np.exp(-(x**2))}[kind](z)
+    return {
+        "sine": np.cos,
+        "algebraic": lambda x: (1 + x**2) ** -1.5,
+        "arctan": lambda x: 1 / (1 + x**2),
+        "error function": lambda x: np.exp(-(x**2)),
+    }[kind](z)
 
 
 def _plane(f: Any, q: float, c: float) -> float:
@@ -112,8 +120,12 @@ def fixed_compare(found: Any, expected: Any, variant: dict[str, Any], arguments:
     if found.shape != (2,) or not np.isfinite(found).all():
         return Score(0.0, f"the answer has shape {found.shape} or is not finite; expected two numbers, length and correlation.")
     right = np.abs(found - expected) <= np.array([2e-3 * expected[0], 2e-3])
-    words = ["the length is right" if right[0] else
-             "the length is off: simulate one wide layer at your length and look whether it stays",
-             "the correlation is right" if right[1] else
-             "the correlation is off: which terms of the length do two inputs share, and which has each for itself?"]
+    words = [
+        "the length is right"
+        if right[0]
+        else "the length is off: simulate one wide layer at your length and look whether it stays",
+        "the correlation is right"
+        if right[1]
+        else "the correlation is off: which terms of the length do two inputs share, and which has each for itself?",
+    ]
     return Score(0.35 * right[0] + 0.65 * right[1], "; ".join(words) + ".")

@@ -61,8 +61,11 @@ def _jacobian(cell: str, a: float, bias: float, w: np.ndarray, x: np.ndarray, h:
 
 
 def _gradient_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"cell": str(rng.choice(CELLS)), "leak": float(rng.choice([0.7, 0.75, 0.8])),
-            "bias": float(rng.choice([-1.5, -1.2, -1.0]))}
+    return {
+        "cell": str(rng.choice(CELLS)),
+        "leak": float(rng.choice([0.7, 0.75, 0.8])),
+        "bias": float(rng.choice([-1.5, -1.2, -1.0])),
+    }
 
 
 def _gradient_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -149,8 +152,12 @@ def seeds_reference(variant: dict[str, Any], rate: float, bound: float) -> int:
 
 
 def _seeds_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"direction": str(rng.choice(["at least", "at most"])), "question": str(rng.choice(["fewest", "safe"])),
-            "level": float(rng.choice([0.9, 0.95, 0.99])), "power": float(rng.choice([0.7, 0.8, 0.9]))}
+    return {
+        "direction": str(rng.choice(["at least", "at most"])),
+        "question": str(rng.choice(["fewest", "safe"])),
+        "level": float(rng.choice([0.9, 0.95, 0.99])),
+        "power": float(rng.choice([0.7, 0.8, 0.9])),
+    }
 
 
 def _seeds_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -203,9 +210,13 @@ def leak_reference(variant: dict[str, Any], late: np.ndarray) -> np.ndarray:
     """The sums, from the second half alone, (n, LENGTH / 2, 2) -> (n,)."""
     v, (p, q), strength = late[:, :, 0], variant["places"], variant["strength"]
     p, q = int(p), int(q)
-    found = {"echo": lambda: v[:, p] - v[:, q], "alternating": lambda: v @ np.where(np.arange(v.shape[1]) % 2, -1.0, 1.0),
-             "faint mark": lambda: 1e3 * late[:, p, 1], "extremes": lambda: v.max(1) + v.min(1),
-             "squares": lambda: (v**2).mean(1) - 3}[_leak_of(variant)]()
+    found = {
+        "echo": lambda: v[:, p] - v[:, q],
+        "alternating": lambda: v @ np.where(np.arange(v.shape[1]) % 2, -1.0, 1.0),
+        "faint mark": lambda: 1e3 * late[:, p, 1],
+        "extremes": lambda: v.max(1) + v.min(1),
+        "squares": lambda: (v**2).mean(1) - 3,
+    }[_leak_of(variant)]()
     return found / strength
 
 
@@ -215,19 +226,27 @@ def _leak_of(variant: dict[str, Any]) -> str:
 
 def _leak_variant(rng: np.random.Generator) -> dict[str, Any]:
     """What the student gets: sequences and sums. The leak's name is not among it; the grader finds it in the data."""
-    hidden = {"leak": str(rng.choice(LEAKS)), "places": rng.permutation(LENGTH // 2)[:2],
-              "strength": float(rng.choice([0.5, 0.8, 1.0]))}
+    hidden = {
+        "leak": str(rng.choice(LEAKS)),
+        "places": rng.permutation(LENGTH // 2)[:2],
+        "strength": float(rng.choice([0.5, 0.8, 1.0])),
+    }
     x, y = leaky(hidden, rng, 120)
     return {"x": np.round(x, 9), "y": np.round(y, 9)}
 
 
 def diagnosis(variant: dict[str, Any]) -> dict[str, Any]:
     """The leak of a student's data: the rule of the family that explains the sums."""
-    late, y = np.asarray(variant["x"], float)[:, LENGTH // 2:], np.asarray(variant["y"], float)
+    late, y = np.asarray(variant["x"], float)[:, LENGTH // 2 :], np.asarray(variant["y"], float)
     best: tuple[float, dict[str, Any]] = (np.inf, {})
     for leak in LEAKS:
-        pairs = ([(p, q) for p in range(8) for q in range(8) if p != q] if leak == "echo" else [(p, 0) for p in range(8)]
-                 if leak == "faint mark" else [(0, 0)])
+        pairs = (
+            [(p, q) for p in range(8) for q in range(8) if p != q]
+            if leak == "echo"
+            else [(p, 0) for p in range(8)]
+            if leak == "faint mark"
+            else [(0, 0)]
+        )
         for places in pairs:
             for strength in (0.5, 0.8, 1.0):
                 rule = {"leak": leak, "places": places, "strength": strength}
@@ -238,7 +257,7 @@ def diagnosis(variant: dict[str, Any]) -> dict[str, Any]:
 
 def _leak_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
     rule = diagnosis(variant)
-    return [(leaky(rule, rng, 40)[0][:, LENGTH // 2:],) for _ in range(4)]
+    return [(leaky(rule, rng, 40)[0][:, LENGTH // 2 :],) for _ in range(4)]
 
 
 # --- bet ----------------------------------------------------------------------------------------------------------------
@@ -262,27 +281,74 @@ def survivors_reference(variant: dict[str, Any]) -> float:
 
 
 ITEMS = [
-    Item("lstm/no-underflow", 12, "function", "log_gradient", _gradient_variant, _gradient_probes, backward,
-         close(0.0, 0.02,
-               hint="Compare with a plain product of Jacobians over 20 steps; then ask what such a product is after 1,000."),
-         tolerance="The largest difference is that of automatic differentiation in single precision, over up to 1,200 "
-                   "steps."),
-    Item("lstm/half-life", 11, "function", "bias", _bias_variant, _bias_probes, bias_reference,
-         close(2e-3, 2e-3,
-               hint="Draw the gate many times at your bias, take the mean that is asked for, and raise it to the half-life."),
-         tolerance="0.002 lets a coarse grid pass."),
-    Item("lstm/seeds", 11, "function", "seeds_needed", _seeds_variant, _seeds_probes, seeds_reference,
-         close(0.0, 0.1, hint="Print the power for every number of seeds: it is a saw. Which tooth does the question ask for?"),
-         tolerance="A whole number; no hidden input has a power within 1e-7 of the one asked for."),
-    Item("lstm/leak", 11, "function", "shortcut", _leak_variant, _leak_probes,
-         lambda variant, late: leak_reference(diagnosis(variant), late),
-         close(0.0, 1e-4, hint="Regress the sums on the second half: values, marks, squares, the sorted values. "
-                               "Which fit leaves nothing over?"),
-         tolerance="The difference is the rounding of the data."),
-    Item("lstm/survivors", 5, "prediction", scale=34,  # the deviation in spread.json
-         variant=lambda rng: {"width": int(rng.choice([4, 8, 16, 32])), "lag": int(rng.choice([20, 40, 60])),
-                              "seed": int(rng.integers(1, 10_000))},
-         reference=survivors_reference,
-         tolerance="The result is recomputed exactly; over 24 students' variants it lies between 0 and 93 per cent."),
+    Item(
+        "lstm/no-underflow",
+        12,
+        "function",
+        "log_gradient",
+        _gradient_variant,
+        _gradient_probes,
+        backward,
+        close(
+            0.0,
+            0.02,
+            hint="Compare with a plain product of Jacobians over 20 steps; then ask what such a product is after 1,000.",
+        ),
+        tolerance="The largest difference is that of automatic differentiation in single precision, over up to 1,200 steps.",
+    ),
+    Item(
+        "lstm/half-life",
+        11,
+        "function",
+        "bias",
+        _bias_variant,
+        _bias_probes,
+        bias_reference,
+        close(
+            2e-3,
+            2e-3,
+            hint="Draw the gate many times at your bias, take the mean that is asked for, and raise it to the half-life.",
+        ),
+        tolerance="0.002 lets a coarse grid pass.",
+    ),
+    Item(
+        "lstm/seeds",
+        11,
+        "function",
+        "seeds_needed",
+        _seeds_variant,
+        _seeds_probes,
+        seeds_reference,
+        close(0.0, 0.1, hint="Print the power for every number of seeds: it is a saw. Which tooth does the question ask for?"),
+        tolerance="A whole number; no hidden input has a power within 1e-7 of the one asked for.",
+    ),
+    Item(
+        "lstm/leak",
+        11,
+        "function",
+        "shortcut",
+        _leak_variant,
+        _leak_probes,
+        lambda variant, late: leak_reference(diagnosis(variant), late),
+        close(
+            0.0,
+            1e-4,
+            hint="Regress the sums on the second half: values, marks, squares, the sorted values. Which fit leaves nothing over?",
+        ),
+        tolerance="The difference is the rounding of the data.",
+    ),
+    Item(
+        "lstm/survivors",
+        5,
+        "prediction",
+        scale=34,  # the deviation in spread.json
+        variant=lambda rng: {
+            "width": int(rng.choice([4, 8, 16, 32])),
+            "lag": int(rng.choice([20, 40, 60])),
+            "seed": int(rng.integers(1, 10_000)),
+        },
+        reference=survivors_reference,
+        tolerance="The result is recomputed exactly; over 24 students' variants it lies between 0 and 93 per cent.",
+    ),
     Item("lstm/essay", 50, "essay"),
 ]

@@ -68,8 +68,10 @@ def log_gradient(weights, drive, end):
     return np.cumsum(np.asarray(back(jnp.asarray(weights), jnp.asarray(drive), jnp.asarray(end)), np.float64))
 '''
 
-PLAIN = ('g = j.T @ g\n        size = np.linalg.norm(g)\n        total += np.log(size)\n        g = g / size\n        logs.append(total)',
-         'g = j.T @ g\n        logs.append(np.log(np.linalg.norm(g)))')
+PLAIN = (
+    'g = j.T @ g\n        size = np.linalg.norm(g)\n        total += np.log(size)\n        g = g / size\n        logs.append(total)',
+    'g = j.T @ g\n        logs.append(np.log(np.linalg.norm(g)))',
+)
 
 BIAS = '''
 from scipy.optimize import brentq
@@ -227,21 +229,54 @@ def shortcut(late):
 
 SUITES = {
     "lstm/no-underflow": Suite(
-        right={"Jacobians": changed(GRADIENT, ("g, total, logs = np.asarray(end), 0.0, []", "size = np.linalg.norm(end)\n    g, total, logs = np.asarray(end) / size, np.log(size), []")),
-               "vector-Jacobian products": changed(GRADIENT_JAX, ("return np.cumsum(", "return 0.0 + np.cumsum("))},
+        right={
+            "Jacobians": changed(
+                GRADIENT,
+                (
+                    "g, total, logs = np.asarray(end), 0.0, []",
+                    "size = np.linalg.norm(end)\n    g, total, logs = np.asarray(end) / size, np.log(size), []",
+                ),
+            ),
+            "vector-Jacobian products": changed(GRADIENT_JAX, ("return np.cumsum(", "return 0.0 + np.cumsum(")),
+        },
         wrong={
             "a plain product": changed(GRADIENT, PLAIN),
-            "a plain product with a floor": changed(GRADIENT, PLAIN, ("np.log(np.linalg.norm(g))", "np.log(np.linalg.norm(g) + 1e-30)")),
-            "a plain product in single precision": changed(GRADIENT, PLAIN, ("g, total, logs = np.asarray(end)", "g, total, logs = np.asarray(end, np.float32)"), ("g = j.T @ g", "g = j.T.astype(np.float32) @ g")),
+            "a plain product with a floor": changed(
+                GRADIENT, PLAIN, ("np.log(np.linalg.norm(g))", "np.log(np.linalg.norm(g) + 1e-30)")
+            ),
+            "a plain product in single precision": changed(
+                GRADIENT,
+                PLAIN,
+                ("g, total, logs = np.asarray(end)", "g, total, logs = np.asarray(end, np.float32)"),
+                ("g = j.T @ g", "g = j.T.astype(np.float32) @ g"),
+            ),
             "Jacobians not transposed": changed(GRADIENT, ("j.T @ g", "j @ g")),
             "first step first": changed(GRADIENT, ("jacobians[::-1]", "jacobians")),
-            "slope at the state before the weights": changed(GRADIENT, ("1 - np.tanh(u) ** 2", "1 - h**2"), ("1 - t**2", "1 - h**2"), ("1 - new**2", "1 - h**2")),
-            "only the kept part": changed(GRADIENT, ("+ a * np.diag(1 - np.tanh(u) ** 2) @ weights[0]", ""), ("+ np.diag((1 - f) * (1 - t**2)) @ weights[0]", ""), ("+ np.diag(1 - f) @ weights[0]", "")),
-            "the kept part forgotten": changed(GRADIENT, ("(1 - a) * np.eye(n) + a", "a"), ("np.diag(f) + np.diag(h - t)", "np.diag(h - t)"), ("np.diag(f) + np.diag(h - u)", "np.diag(h - u)")),
-            "one step late": changed(GRADIENT, ("for j in jacobians[::-1]:\n", "for j in jacobians[::-1]:\n        logs.append(total)\n"), ("        g = g / size\n        logs.append(total)", "        g = g / size")),
+            "slope at the state before the weights": changed(
+                GRADIENT, ("1 - np.tanh(u) ** 2", "1 - h**2"), ("1 - t**2", "1 - h**2"), ("1 - new**2", "1 - h**2")
+            ),
+            "only the kept part": changed(
+                GRADIENT,
+                ("+ a * np.diag(1 - np.tanh(u) ** 2) @ weights[0]", ""),
+                ("+ np.diag((1 - f) * (1 - t**2)) @ weights[0]", ""),
+                ("+ np.diag(1 - f) @ weights[0]", ""),
+            ),
+            "the kept part forgotten": changed(
+                GRADIENT,
+                ("(1 - a) * np.eye(n) + a", "a"),
+                ("np.diag(f) + np.diag(h - t)", "np.diag(h - t)"),
+                ("np.diag(f) + np.diag(h - u)", "np.diag(h - u)"),
+            ),
+            "one step late": changed(
+                GRADIENT,
+                ("for j in jacobians[::-1]:\n", "for j in jacobians[::-1]:\n        logs.append(total)\n"),
+                ("        g = g / size\n        logs.append(total)", "        g = g / size"),
+            ),
             "rates and not their sum": changed(GRADIENT, ("total += np.log(size)", "total = np.log(size)")),
             "decimal logarithms": changed(GRADIENT, ("np.log(size)", "np.log10(size)")),
-            "extrapolated from the first steps": changed(GRADIENT, ("return np.array(logs)", "return logs[9] / 10 * np.arange(1, len(logs) + 1)")),
+            "extrapolated from the first steps": changed(
+                GRADIENT, ("return np.array(logs)", "return logs[9] / 10 * np.arange(1, len(logs) + 1)")
+            ),
         },
     ),
     "lstm/half-life": Suite(
@@ -250,30 +285,66 @@ SUITES = {
             "the sigmoid of the chapter": changed(BIAS, ("def gate(z):\n", "def gate(z):\n    return 1 / (1 + np.exp(-z))\n")),
             "the gate at rest": changed(BIAS, ("f = gate(b + s * u)", "f = gate(b + 0 * u)")),
             "variance for deviation": changed(BIAS, ("s * u", "s**2 * u")),
-            "the mean outside": changed(BIAS, ("factor(b, spread) - 0.5 ** (1 / half_life)", "factor(b, spread) ** 2 - 0.5 ** (1 / half_life)")),
+            "the mean outside": changed(
+                BIAS, ("factor(b, spread) - 0.5 ** (1 / half_life)", "factor(b, spread) ** 2 - 0.5 ** (1 / half_life)")
+            ),
             "1/e for one half": changed(BIAS, ("0.5 ** (1 / half_life)", "np.exp(-1 / half_life)")),
             "half-life of the squared gradient": changed(BIAS, ("0.5 ** (1 / half_life)", "0.5 ** (0.5 / half_life)")),
             "the logarithm for large half-lives": "def bias(half_life, spread):\n    return np.log(half_life / np.log(2))\n",
             "a linear approximation of the factor": changed(BIAS, ("0.5 ** (1 / half_life)", "1 - 0.5 / half_life")),
-            "another mean": changed(BIAS, ('mine["question"] == "typical"', 'mine["question"] == "mean"'), ('weight @ f if mine["question"] == "mean"', 'weight @ f if mine["question"] == "mean square"')),
+            "another mean": changed(
+                BIAS,
+                ('mine["question"] == "typical"', 'mine["question"] == "mean"'),
+                ('weight @ f if mine["question"] == "mean"', 'weight @ f if mine["question"] == "mean square"'),
+            ),
         },
     ),
     "lstm/seeds": Suite(
         right={"beta quantiles": SEEDS, "tails of the binomial": SEEDS_TAILS},
         wrong={
             "one-sided": changed(SEEDS, ('(1 - mine["level"]) / 2', '1 - mine["level"]')),
-            "normal interval": changed(SEEDS, ("def power", "from scipy.stats import norm\n\n\ndef power"), ("    return binom.pmf", "    p, z = k / n, norm.isf(tail)\n    half = z * np.sqrt(p * (1 - p) / n)\n"
-                                              "    held = p - half >= bound if mine['direction'] == 'at least' else p + half <= bound\n    return binom.pmf")),
-            "Wilson's interval": changed(SEEDS, ("def power", "from scipy.stats import norm\n\n\ndef power"), ("    return binom.pmf", "    p, z = k / n, norm.isf(tail)\n"
-                                        "    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))\n"
-                                        "    held = (middle - half) / (1 + z * z / n) >= bound if mine['direction'] == 'at least' else (middle + half) / (1 + z * z / n) <= bound\n    return binom.pmf")),
-            "the estimate beyond the bound": changed(SEEDS, ("    return binom.pmf", "    held = k / n >= bound if mine['direction'] == 'at least' else k / n <= bound\n    return binom.pmf")),
+            "normal interval": changed(
+                SEEDS,
+                ("def power", "from scipy.stats import norm\n\n\ndef power"),
+                (
+                    "    return binom.pmf",
+                    "    p, z = k / n, norm.isf(tail)\n    half = z * np.sqrt(p * (1 - p) / n)\n"
+                    "    held = p - half >= bound if mine['direction'] == 'at least' else p + half <= bound\n    return binom.pmf",
+                ),
+            ),
+            "Wilson's interval": changed(
+                SEEDS,
+                ("def power", "from scipy.stats import norm\n\n\ndef power"),
+                (
+                    "    return binom.pmf",
+                    "    p, z = k / n, norm.isf(tail)\n"
+                    "    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))\n"
+                    "    held = (middle - half) / (1 + z * z / n) >= bound if mine['direction'] == 'at least' else (middle + half) / (1 + z * z / n) <= bound\n    return binom.pmf",
+                ),
+            ),
+            "the estimate beyond the bound": changed(
+                SEEDS,
+                (
+                    "    return binom.pmf",
+                    "    held = k / n >= bound if mine['direction'] == 'at least' else k / n <= bound\n    return binom.pmf",
+                ),
+            ),
             "the other question": changed(SEEDS, ('== "fewest"', '!= "fewest"')),
             "the wrong side": changed(SEEDS, ('mine["direction"] == "at least"', 'mine["direction"] == "at most"')),
             "one too many": changed(SEEDS, ("[0]) + 1", "[0]) + 2"), ("[-1]) + 2", "[-1]) + 3")),
-            "at the bound and not at the true rate": changed(SEEDS, ("binom.pmf(k, n, rate)", "binom.pmf(k, n, bound)"), ("int(np.flatnonzero(enough)[0]) + 1", "int(np.argmax(enough)) + 1")),
-            "formula for a mean": changed(SEEDS, ("def seeds_needed(rate, bound):\n", "def seeds_needed(rate, bound):\n    from scipy.stats import norm\n"
-                                         "    z = norm.isf((1 - mine['level']) / 2) + norm.ppf(mine['power'])\n    return int(np.ceil(z**2 * rate * (1 - rate) / (rate - bound) ** 2))\n")),
+            "at the bound and not at the true rate": changed(
+                SEEDS,
+                ("binom.pmf(k, n, rate)", "binom.pmf(k, n, bound)"),
+                ("int(np.flatnonzero(enough)[0]) + 1", "int(np.argmax(enough)) + 1"),
+            ),
+            "formula for a mean": changed(
+                SEEDS,
+                (
+                    "def seeds_needed(rate, bound):\n",
+                    "def seeds_needed(rate, bound):\n    from scipy.stats import norm\n"
+                    "    z = norm.isf((1 - mine['level']) / 2) + norm.ppf(mine['power'])\n    return int(np.ceil(z**2 * rate * (1 - rate) / (rate - bound) ** 2))\n",
+                ),
+            ),
             "power one half": changed(SEEDS, ('>= mine["power"]', ">= 0.5")),
         },
     ),

@@ -89,8 +89,11 @@ def settle_reference(variant: dict[str, Any], eta: float, decay: float, norm: fl
 
 
 def _settle_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"decay": str(rng.choice(DECAYS)), "question": str(rng.choice(["angle", "effective rate", "steps"])),
-            "within": float(rng.choice([0.05, 0.1, 0.2]))}
+    return {
+        "decay": str(rng.choice(DECAYS)),
+        "question": str(rng.choice(["angle", "effective rate", "steps"])),
+        "within": float(rng.choice([0.05, 0.1, 0.2])),
+    }
 
 
 def _settle_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -103,8 +106,10 @@ def _settle_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tu
         rest = np.sqrt(eta * norm / np.sqrt(1 - (1 - product) ** 2))
         start = float(rest * (rng.uniform(3, 12) if len(probes) % 2 else rng.uniform(1.8, 3)))
         probe = (eta, decay, norm, start)
-        near = [abs(settle_reference(variant | {"within": w}, *probe) - settle_reference(variant, *probe)) for w in
-                (variant["within"] * 0.999, variant["within"] * 1.001)]
+        near = [
+            abs(settle_reference(variant | {"within": w}, *probe) - settle_reference(variant, *probe))
+            for w in (variant["within"] * 0.999, variant["within"] * 1.001)
+        ]
         if max(near) == 0:
             probes.append(probe)
     return probes
@@ -127,13 +132,16 @@ def _reading(progress: np.ndarray, quantity: np.ndarray, level: float, rising: b
     return float((1 - share) * np.log2(quantity[k - 1]) + share * np.log2(quantity[k]))
 
 
-def equal_reference(variant: dict[str, Any], progress_a: np.ndarray, shift_a: np.ndarray, progress_b: np.ndarray,
-                    shift_b: np.ndarray) -> np.ndarray:
+def equal_reference(
+    variant: dict[str, Any], progress_a: np.ndarray, shift_a: np.ndarray, progress_b: np.ndarray, shift_b: np.ndarray
+) -> np.ndarray:
     """Mean log2 ratio of the shift, a over b, at equal step (all snapshots) and at the level; and the seeds lost."""
     rising, level = variant["scale"] != "loss", variant["level"]
     step = np.log2(np.asarray(shift_a) / shift_b).mean()
-    pairs = [(_reading(pa, sa, level, rising), _reading(pb, sb, level, rising))
-             for pa, sa, pb, sb in zip(progress_a, shift_a, progress_b, shift_b, strict=True)]
+    pairs = [
+        (_reading(pa, sa, level, rising), _reading(pb, sb, level, rising))
+        for pa, sa, pb, sb in zip(progress_a, shift_a, progress_b, shift_b, strict=True)
+    ]
     differences = np.array([a - b for a, b in pairs])
     lost = np.isnan(differences)
     middle = np.median if variant["middle"] == "median" else np.mean
@@ -150,8 +158,14 @@ def _curves(variant: dict[str, Any], rng: np.random.Generator) -> tuple:
             done = np.clip(1 - np.exp(-speed * np.exp(0.25 * rng.normal(size=(seeds, 1))) * t), 0, 1)
             shift = factor * 0.1 * np.exp(2.2 * done + 0.08 * rng.normal(size=done.shape))
             wobble = done + 0.03 * rng.normal(size=done.shape)  # not monotone: the first crossing counts
-            arms += [{"loss": 2.3 * np.exp(-2 * wobble), "accuracy": 0.1 + 0.8 * wobble,
-                      "distance": 5 * np.maximum.accumulate(wobble) + 0.01 * t}[variant["scale"]], shift]
+            arms += [
+                {
+                    "loss": 2.3 * np.exp(-2 * wobble),
+                    "accuracy": 0.1 + 0.8 * wobble,
+                    "distance": 5 * np.maximum.accumulate(wobble) + 0.01 * t,
+                }[variant["scale"]],
+                shift,
+            ]
         found = equal_reference(variant, *arms)
         rising = variant["scale"] != "loss"
         first = np.concatenate([p[:, 0] for p in arms[::2]])
@@ -173,8 +187,15 @@ def _equal_variant(rng: np.random.Generator) -> dict[str, Any]:
 
 # --- company ------------------------------------------------------------------------------------------------------------
 
-PIPELINES = ("test batch", "train and test", "test mean", "test deviation", "updated while testing", "batches of five",
-             "leave one out")
+PIPELINES = (
+    "test batch",
+    "train and test",
+    "test mean",
+    "test deviation",
+    "updated while testing",
+    "batches of five",
+    "leave one out",
+)
 
 
 def normalized(pipeline: str, train: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -230,14 +251,21 @@ def _digits() -> tuple[np.ndarray, ...]:
     from alchemy import data
 
     found = data.load("mnist5k")
-    small = [x[:, 4:24, 4:24].reshape(len(x), 10, 2, 10, 2).mean((2, 4)).reshape(len(x), -1).astype(np.float64)
-             for x in (found.x_train, found.x_test)]
+    small = [
+        x[:, 4:24, 4:24].reshape(len(x), 10, 2, 10, 2).mean((2, 4)).reshape(len(x), -1).astype(np.float64)
+        for x in (found.x_train, found.x_test)
+    ]
     return small[0], found.y_train, small[1], found.y_test
 
 
 def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"digit": int(rng.integers(10)), "share": float(rng.choice([0.25, 0.5, 0.75])), "batch": int(rng.choice([8, 16, 32])),
-            "statistics": str(rng.choice(["centre", "scale", "both"])), "seed": int(rng.integers(1, 10_000))}
+    return {
+        "digit": int(rng.integers(10)),
+        "share": float(rng.choice([0.25, 0.5, 0.75])),
+        "batch": int(rng.choice([8, 16, 32])),
+        "statistics": str(rng.choice(["centre", "scale", "both"])),
+        "seed": int(rng.integers(1, 10_000)),
+    }
 
 
 def company_bet(variant: dict[str, Any]) -> float:
@@ -264,26 +292,65 @@ def company_bet(variant: dict[str, Any]) -> float:
 
 
 ITEMS = [
-    Item("batch-normalization/backward", 12, "function", "backward", _backward_variant, _backward_probes, backward_reference,
-         _backward_compare,
-         tolerance="Rows far from zero are there so that single precision and difference quotients fail."),
-    Item("batch-normalization/settle", 11, "function", "settled", _settle_variant, _settle_probes, settle_reference,
-         close(1e-3, 1e-9, hint="Run the recursion of the squared length for a thousand steps and read your quantity off it."),
-         tolerance="One right solution walks 4,000 steps in the plane; 0.1 % lets a simulation pass and no small-angle "
-                   "formula."),
-    Item("batch-normalization/equal-loss", 11, "function", "compared", _equal_variant,
-         lambda variant, rng: [_curves(variant, rng) for _ in range(5)], equal_reference,
-         close(0.0, 2e-3,
-               hint="Draw one seed of each arm with its crossing; then a seed that wobbles, and one that never arrives."),
-         tolerance="0.002 is for curves read in single precision."),
-    Item("batch-normalization/company", 11, "function", "exhibit", _company_variant,
-         lambda variant, rng: [_rows(rng) for _ in range(5)], company_reference,
-         close(0.0, 1e-5, hint="Undo it: regress the reported column on the test column, row block by row block. "
-                               "What centre, what scale?"),
-         tolerance="1e-5 is for single precision."),
-    Item("batch-normalization/sorted-bet", 5, "prediction", scale=18,  # the deviation in spread.json
-         variant=_bet_variant, reference=company_bet,
-         tolerance="None: the bet is scored against the fall as it is measured; over 24 students it lies between -3 and 49 "
-                   "points, with the middle half between 5 and 28."),
+    Item(
+        "batch-normalization/backward",
+        12,
+        "function",
+        "backward",
+        _backward_variant,
+        _backward_probes,
+        backward_reference,
+        _backward_compare,
+        tolerance="Rows far from zero are there so that single precision and difference quotients fail.",
+    ),
+    Item(
+        "batch-normalization/settle",
+        11,
+        "function",
+        "settled",
+        _settle_variant,
+        _settle_probes,
+        settle_reference,
+        close(1e-3, 1e-9, hint="Run the recursion of the squared length for a thousand steps and read your quantity off it."),
+        tolerance="One right solution walks 4,000 steps in the plane; 0.1 % lets a simulation pass and no small-angle formula.",
+    ),
+    Item(
+        "batch-normalization/equal-loss",
+        11,
+        "function",
+        "compared",
+        _equal_variant,
+        lambda variant, rng: [_curves(variant, rng) for _ in range(5)],
+        equal_reference,
+        close(
+            0.0, 2e-3, hint="Draw one seed of each arm with its crossing; then a seed that wobbles, and one that never arrives."
+        ),
+        tolerance="0.002 is for curves read in single precision.",
+    ),
+    Item(
+        "batch-normalization/company",
+        11,
+        "function",
+        "exhibit",
+        _company_variant,
+        lambda variant, rng: [_rows(rng) for _ in range(5)],
+        company_reference,
+        close(
+            0.0,
+            1e-5,
+            hint="Undo it: regress the reported column on the test column, row block by row block. What centre, what scale?",
+        ),
+        tolerance="1e-5 is for single precision.",
+    ),
+    Item(
+        "batch-normalization/sorted-bet",
+        5,
+        "prediction",
+        scale=18,  # the deviation in spread.json
+        variant=_bet_variant,
+        reference=company_bet,
+        tolerance="None: the bet is scored against the fall as it is measured; over 24 students it lies between -3 and 49 "
+        "points, with the middle half between 5 and 28.",
+    ),
     Item("batch-normalization/essay", 50, "essay"),
 ]

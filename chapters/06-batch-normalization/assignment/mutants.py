@@ -215,61 +215,137 @@ SUITES = {
             "eps forgotten": changed(BACKWARD, ("mine[\"eps\"]", "0.0")),
             "gain forgotten": changed(BACKWARD, ("(g * gain)", "(g)")),
             "gain outside": changed(BACKWARD, ("(g * gain)", "(g)"), ("back.reshape(x.shape)", "gain * back.reshape(x.shape)")),
-            "the batch's axis": changed(BACKWARD, ("z, k = x.reshape(len(x), -1, size), (g * gain).reshape(len(x), -1, size)", "x, g = x.T, (g * gain).T\n    size, used = x.shape[1], 0\n    z, k = x[:, None], g[:, None]"),
-                                        ("return back.reshape(x.shape)", "return back.reshape(x.shape).T")),
+            "the batch's axis": changed(
+                BACKWARD,
+                (
+                    "z, k = x.reshape(len(x), -1, size), (g * gain).reshape(len(x), -1, size)",
+                    "x, g = x.T, (g * gain).T\n    size, used = x.shape[1], 0\n    z, k = x[:, None], g[:, None]",
+                ),
+                ("return back.reshape(x.shape)", "return back.reshape(x.shape).T"),
+            ),
             "divided by one less": changed(BACKWARD, ("ds * (k * z).sum", "used / (used - 1) * ds * (k * z).sum")),
-            "single precision": changed(BACKWARD, ("    z, k = x.reshape", "    x, g, gain = (np.asarray(v, np.float32) for v in (x, g, gain))\n    z, k = x.reshape")),
+            "single precision": changed(
+                BACKWARD,
+                (
+                    "    z, k = x.reshape",
+                    "    x, g, gain = (np.asarray(v, np.float32) for v in (x, g, gain))\n    z, k = x.reshape",
+                ),
+            ),
             "not divided by the scale": changed(BACKWARD, ("back = k / s -", "back = k -")),
             "a sign": changed(BACKWARD, ("- ds *", "+ ds *")),
             "the chapter's batch normalization": "def backward(x, gain, g):\n    y = (x - x.mean(0)) / x.std(0)\n    g = g * gain\n    return (g - g.mean(0) - y * (g * y).mean(0)) / x.std(0)\n",
-            "differences that are too small": changed(BACKWARD_FORWARD, ("row = x[i].astype(complex)\n            row[j] += 1e-30j\n            back[i, j] = g[i] @ forward_row(row, gain).imag / 1e-30",
-                                              "row = x[i].copy()\n            row[j] += 1e-8\n            back[i, j] = g[i] @ (forward_row(row, gain) - forward_row(x[i], gain)) / 1e-8")),
+            "differences that are too small": changed(
+                BACKWARD_FORWARD,
+                (
+                    "row = x[i].astype(complex)\n            row[j] += 1e-30j\n            back[i, j] = g[i] @ forward_row(row, gain).imag / 1e-30",
+                    "row = x[i].copy()\n            row[j] += 1e-8\n            back[i, j] = g[i] @ (forward_row(row, gain) - forward_row(x[i], gain)) / 1e-8",
+                ),
+            ),
         },
     ),
     "batch-normalization/settle": Suite(
         right={"fixed point": SETTLED, "a walk in the plane": SETTLED_WALK},
         wrong={
             "small angles": "mine = work['settle']\ndef settled(eta, decay, norm, start):\n    p = eta * decay if mine['decay'] == 'coupled' else decay\n    rest = eta * norm / np.sqrt(2 * p)\n"
-                            "    if mine['question'] == 'angle':\n        return np.degrees(np.sqrt(2 * p))\n    return eta / rest if mine['question'] == 'effective rate' else round(1 / p)\n",
+            "    if mine['question'] == 'angle':\n        return np.degrees(np.sqrt(2 * p))\n    return eta / rest if mine['question'] == 'effective rate' else round(1 / p)\n",
             "the other decay": changed(SETTLED, ('== "coupled"', '!= "coupled"')),
-            "decay of the square counted once": changed(SETTLED, ("1 - kept**2", "1 - kept"), ("np.arccos(kept)", "np.arccos(np.sqrt(kept))"), ("kept**2 * r", "kept * r")),
-            "radians, length, one step late": changed(SETTLED, ("np.degrees(np.arccos(kept))", "np.arccos(kept)"), ("return eta / rest", "return rest"), ("return t", "return t + 1")),
-            "gradient that does not feel the length": changed(SETTLED, ("(eta * norm) ** 2 / r", "(eta * norm) ** 2"), ("np.degrees(np.arccos(kept))", "np.degrees(np.arctan(eta * norm))"),
-                                                              ("rest = eta * norm / np.sqrt(1 - kept**2)", "rest = (eta * norm) ** 2 / (1 - kept**2)")),
-            "no decay, as in the chapter": changed(SETTLED, ("    if mine[\"question\"] == \"angle\"", "    r = np.sqrt(start**4 + 2 * (eta * norm) ** 2 * 1000)\n    if mine[\"question\"] == \"angle\""),
-                                                  ("np.arccos(kept)", "np.arctan(eta * norm / r)"), ("return eta / rest", "return eta / r"), ("return t", "return 1000")),
-            "length for its square": changed(SETTLED, ("r, t = start**2, 0", "r, t = start, 0"), ("return eta / rest", "return eta / np.sqrt(rest)"), ("np.arccos(kept)", "np.arctan(np.sqrt(1 - kept**2))")),
+            "decay of the square counted once": changed(
+                SETTLED, ("1 - kept**2", "1 - kept"), ("np.arccos(kept)", "np.arccos(np.sqrt(kept))"), ("kept**2 * r", "kept * r")
+            ),
+            "radians, length, one step late": changed(
+                SETTLED,
+                ("np.degrees(np.arccos(kept))", "np.arccos(kept)"),
+                ("return eta / rest", "return rest"),
+                ("return t", "return t + 1"),
+            ),
+            "gradient that does not feel the length": changed(
+                SETTLED,
+                ("(eta * norm) ** 2 / r", "(eta * norm) ** 2"),
+                ("np.degrees(np.arccos(kept))", "np.degrees(np.arctan(eta * norm))"),
+                ("rest = eta * norm / np.sqrt(1 - kept**2)", "rest = (eta * norm) ** 2 / (1 - kept**2)"),
+            ),
+            "no decay, as in the chapter": changed(
+                SETTLED,
+                (
+                    "    if mine[\"question\"] == \"angle\"",
+                    "    r = np.sqrt(start**4 + 2 * (eta * norm) ** 2 * 1000)\n    if mine[\"question\"] == \"angle\"",
+                ),
+                ("np.arccos(kept)", "np.arctan(eta * norm / r)"),
+                ("return eta / rest", "return eta / r"),
+                ("return t", "return 1000"),
+            ),
+            "length for its square": changed(
+                SETTLED,
+                ("r, t = start**2, 0", "r, t = start, 0"),
+                ("return eta / rest", "return eta / np.sqrt(rest)"),
+                ("np.arccos(kept)", "np.arctan(np.sqrt(1 - kept**2))"),
+            ),
             "rate from the nominal": "def settled(eta, decay, norm, start):\n    return eta\n",
         },
     ),
     "batch-normalization/equal-loss": Suite(
         right={"seed by seed": COMPARED, "arrays": COMPARED_ARRAYS},
         wrong={
-            "at equal step only": changed(COMPARED, ("np.median(d) if mine[\"middle\"] == \"median\" else np.mean(d)", "by_step")),
-            "b over a": changed(COMPARED, ("np.log2(shift_a) - np.log2(shift_b)", "np.log2(shift_b) - np.log2(shift_a)"), ("d = a - b", "d = b - a")),
+            "at equal step only": changed(
+                COMPARED, ("np.median(d) if mine[\"middle\"] == \"median\" else np.mean(d)", "by_step")
+            ),
+            "b over a": changed(
+                COMPARED,
+                ("np.log2(shift_a) - np.log2(shift_b)", "np.log2(shift_b) - np.log2(shift_a)"),
+                ("d = a - b", "d = b - a"),
+            ),
             "the snapshot after, not between": changed(COMPARED, ("share = (mine", "share = 1 + 0 * (mine")),
-            "the last crossing": changed(COMPARED, ("    for k in range(len(progress)):\n        if (progress[k] >= mine[\"level\"]) if rising else (progress[k] <= mine[\"level\"]):",
-                                         "    for k in range(len(progress) - 1, 0, -1):\n        if (progress[k - 1] < mine[\"level\"]) if rising else (progress[k - 1] > mine[\"level\"]):")),
+            "the last crossing": changed(
+                COMPARED,
+                (
+                    "    for k in range(len(progress)):\n        if (progress[k] >= mine[\"level\"]) if rising else (progress[k] <= mine[\"level\"]):",
+                    "    for k in range(len(progress) - 1, 0, -1):\n        if (progress[k - 1] < mine[\"level\"]) if rising else (progress[k - 1] > mine[\"level\"]):",
+                ),
+            ),
             "who never arrives counts at the end": changed(COMPARED, ("return np.nan", "return np.log2(shift[-1])")),
             "natural logarithms": changed(COMPARED, ("np.log2", "np.log")),
             "the other direction of progress": changed(COMPARED, ('!= "loss"', '== "loss"')),
             "the other middle": changed(COMPARED, ('== "median"', '!= "median"')),
-            "means of the curves first": changed(COMPARED, ("a, b = (np.array([at_level(p, s) for p, s in zip(*arm)])", "a, b = (np.array([at_level(arm[0].mean(0), arm[1].mean(0))] * len(progress_a))")),
-            "not paired": changed(COMPARED, ("d = a - b\n    d = d[np.isfinite(d)]", "d = np.array([np.nanmean(a) - np.nanmean(b)] * int(np.isfinite(a).sum()))")),
+            "means of the curves first": changed(
+                COMPARED,
+                (
+                    "a, b = (np.array([at_level(p, s) for p, s in zip(*arm)])",
+                    "a, b = (np.array([at_level(arm[0].mean(0), arm[1].mean(0))] * len(progress_a))",
+                ),
+            ),
+            "not paired": changed(
+                COMPARED,
+                (
+                    "d = a - b\n    d = d[np.isfinite(d)]",
+                    "d = np.array([np.nanmean(a) - np.nanmean(b)] * int(np.isfinite(a).sum()))",
+                ),
+            ),
         },
     ),
     "batch-normalization/company": Suite(
         right={"a list of suspects": EXHIBIT, "centre and scale apart": EXHIBIT_BY_CENTRE},
         wrong={
             "clean: training statistics": "def exhibit(train, test):\n    return (test - train.mean(0)) / train.std(0)\n",
-            "one less in the deviation": changed(EXHIBIT, ("exhibit = SUSPECTS[int(np.argmin(errors))]", "chosen = SUSPECTS[int(np.argmin(errors))]\ndef exhibit(train, test):\n    return chosen(train, test) * np.sqrt(1 - 1 / len(test))")),
+            "one less in the deviation": changed(
+                EXHIBIT,
+                (
+                    "exhibit = SUSPECTS[int(np.argmin(errors))]",
+                    "chosen = SUSPECTS[int(np.argmin(errors))]\ndef exhibit(train, test):\n    return chosen(train, test) * np.sqrt(1 - 1 / len(test))",
+                ),
+            ),
             "over all columns at once": "def exhibit(train, test):\n    return (test - test.mean()) / test.std()\n",
             "rows and not columns": "def exhibit(train, test):\n    return (test - test.mean(1, keepdims=True)) / test.std(1, keepdims=True)\n",
             "the visible statistics again": "mine = work['company']\nA = [np.polyfit(mine['test'][:, j], mine['reported'][:, j], 1) for j in range(3)]\n"
-                                            "def exhibit(train, test):\n    return np.stack([np.polyval(A[j], test[:, j]) for j in range(3)], 1)\n",
+            "def exhibit(train, test):\n    return np.stack([np.polyval(A[j], test[:, j]) for j in range(3)], 1)\n",
             "the visible answer": "def exhibit(train, test):\n    return work['company']['reported']\n",
             "the next suspect": changed(EXHIBIT, ("np.argmin(errors)", "np.argsort(errors)[1]")),
-            "train and test exchanged": changed(EXHIBIT, ("exhibit = SUSPECTS[int(np.argmin(errors))]", "chosen = SUSPECTS[int(np.argmin(errors))]\ndef exhibit(train, test):\n    return chosen(test, train)[:len(test)]")),
+            "train and test exchanged": changed(
+                EXHIBIT,
+                (
+                    "exhibit = SUSPECTS[int(np.argmin(errors))]",
+                    "chosen = SUSPECTS[int(np.argmin(errors))]\ndef exhibit(train, test):\n    return chosen(test, train)[:len(test)]",
+                ),
+            ),
             "variance for deviation": changed(EXHIBIT, (".std(0)", ".var(0)"), ("np.sqrt(v)", "v")),
         },
     ),

@@ -11,13 +11,30 @@ from scipy import stats
 
 # --- decay-audit ------------------------------------------------------------------------------------------------------
 
-FORMS = ("in the gradient", "in the mean only", "through the denominator", "without the rate", "after the step",
-         "towards the start", "of the sign")
+FORMS = (
+    "in the gradient",
+    "in the mean only",
+    "through the denominator",
+    "without the rate",
+    "after the step",
+    "towards the start",
+    "of the sign",
+)
 CONSTANTS = ("eta", "decay", "beta1", "beta2", "eps")
 
 
-def program(form: str, mask: np.ndarray, gradients: np.ndarray, start: np.ndarray, *, eta: float, decay: float, beta1: float,
-            beta2: float, eps: float) -> np.ndarray:
+def program(
+    form: str,
+    mask: np.ndarray,
+    gradients: np.ndarray,
+    start: np.ndarray,
+    *,
+    eta: float,
+    decay: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> np.ndarray:
     """Weights (T, d) after each step; "decoupled" is AdamW as published. mask: 1 where a coordinate decays."""
     w = np.array(start, np.float64)
     m, v, path = np.zeros_like(w), np.zeros_like(w), []
@@ -30,9 +47,13 @@ def program(form: str, mask: np.ndarray, gradients: np.ndarray, start: np.ndarra
         if form == "after the step":
             w = (w + step) * (1 - eta * decay * mask)
         else:
-            shrink = {"decoupled": eta * pull, "through the denominator": eta * pull / root, "without the rate": pull,
-                      "towards the start": eta * decay * mask * (w - start),
-                      "of the sign": eta * decay * mask * np.sign(w)}.get(form, 0.0)
+            shrink = {
+                "decoupled": eta * pull,
+                "through the denominator": eta * pull / root,
+                "without the rate": pull,
+                "towards the start": eta * decay * mask * (w - start),
+                "of the sign": eta * decay * mask * np.sign(w),
+            }.get(form, 0.0)
             w = w + step - shrink
         path.append(w)
     return np.array(path)
@@ -46,13 +67,21 @@ def _run(rng: np.random.Generator, steps: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _decay_variant(rng: np.random.Generator) -> dict[str, Any]:
-    constants = {"eta": float(rng.choice([0.03, 0.05, 0.08])), "decay": float(rng.choice([0.2, 0.3, 0.4])),
-                 "beta1": float(rng.choice([0.7, 0.8, 0.9])), "beta2": float(rng.choice([0.9, 0.95, 0.98])), "eps": 1e-6}
+    constants = {
+        "eta": float(rng.choice([0.03, 0.05, 0.08])),
+        "decay": float(rng.choice([0.2, 0.3, 0.4])),
+        "beta1": float(rng.choice([0.7, 0.8, 0.9])),
+        "beta2": float(rng.choice([0.9, 0.95, 0.98])),
+        "eps": 1e-6,
+    }
     mask = np.zeros(5)
     mask[rng.permutation(5)[: int(rng.integers(2, 5))]] = 1.0
     gradients, start = _run(rng, 20)
-    return constants | {"gradients": gradients, "start": start,
-                        "weights": program(str(rng.choice(FORMS)), mask, gradients, start, **constants)}
+    return constants | {
+        "gradients": gradients,
+        "start": start,
+        "weights": program(str(rng.choice(FORMS)), mask, gradients, start, **constants),
+    }
 
 
 def culprit(variant: dict[str, Any]) -> tuple[str, np.ndarray]:
@@ -113,14 +142,27 @@ def _pattern(rng: np.random.Generator) -> np.ndarray:
 
 
 def _drift_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"method": str(rng.choice(METHODS)), "pattern": _pattern(rng), "beta1": float(rng.choice([0.6, 0.8, 0.9])),
-            "beta2": float(rng.choice([0.8, 0.9, 0.95]))}
+    return {
+        "method": str(rng.choice(METHODS)),
+        "pattern": _pattern(rng),
+        "beta1": float(rng.choice([0.6, 0.8, 0.9])),
+        "beta2": float(rng.choice([0.8, 0.9, 0.95])),
+    }
 
 
 def _drift_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
     """Memories from two days to a hundred thousand: who simulates briefly has not forgotten the start."""
-    betas = [(0.5, 0.7), (0.9, 0.8), (0.3, 0.9), (0.6, 0.85), (0.8, 0.98), (0.9, 0.99), (0.95, 0.999), (0.99, 0.9999),
-             (0.7, 0.99999)]
+    betas = [
+        (0.5, 0.7),
+        (0.9, 0.8),
+        (0.3, 0.9),
+        (0.6, 0.85),
+        (0.8, 0.98),
+        (0.9, 0.99),
+        (0.95, 0.999),
+        (0.99, 0.9999),
+        (0.7, 0.99999),
+    ]
     return [(_pattern(rng), b1, b2) for b1, b2 in betas]
 
 
@@ -144,8 +186,10 @@ def _best_variant(rng: np.random.Generator) -> dict[str, Any]:
     better = str(rng.choice(["lower", "higher"]))
     variant = {"better": better, "level": float(rng.choice([0.9, 0.95, 0.99])), "chance": 0.1}
     valid, test = _trials(variant, rng, 4, 8)
-    return variant | {"valid": [[None if not np.isfinite(x) else x for x in row] for row in np.round(valid, 4).tolist()],
-                      "test": np.round(test, 4)}
+    return variant | {
+        "valid": [[None if not np.isfinite(x) else x for x in row] for row in np.round(valid, 4).tolist()],
+        "test": np.round(test, 4),
+    }
 
 
 def _trials(variant: dict[str, Any], rng: np.random.Generator, seeds: int, trials: int) -> tuple[np.ndarray, np.ndarray]:
@@ -167,8 +211,9 @@ def _best_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tupl
 QUESTIONS = ("tail off, relative noise kept", "tail kept, relative noise levelled", "tail off, absolute noise kept")
 
 
-def control_reference(variant: dict[str, Any], counts: np.ndarray, means: np.ndarray, sds: np.ndarray, batch: float
-                      ) -> np.ndarray:
+def control_reference(
+    variant: dict[str, Any], counts: np.ndarray, means: np.ndarray, sds: np.ndarray, batch: float
+) -> np.ndarray:
     """(2, rows): the weight of each row's mean, and how many draws it is made of."""
     p, mu2, var = np.asarray(counts, float) / np.sum(counts), np.asarray(means, float) ** 2, np.asarray(sds, float) ** 2
     noise = (p * (var + mu2) - p**2 * mu2) / batch
@@ -189,8 +234,13 @@ def _rows(rng: np.random.Generator) -> tuple:
 
 def _control_variant(rng: np.random.Generator) -> dict[str, Any]:
     counts, means, sds, batch = _rows(rng)
-    return {"question": str(rng.choice(QUESTIONS)), "counts": counts,
-            "means": np.round(means, 3), "sds": np.round(sds, 3), "batch": batch}
+    return {
+        "question": str(rng.choice(QUESTIONS)),
+        "counts": counts,
+        "means": np.round(means, 3),
+        "sds": np.round(sds, 3),
+        "batch": batch,
+    }
 
 
 def _control_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -208,8 +258,13 @@ GRID = {"descent": 2.0 ** np.arange(-1, 11), "adam": 2.0 ** np.arange(-9, 2)}
 
 
 def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"contexts": int(rng.choice([24, 48, 96])), "exponent": float(rng.choice([0.0, 0.6, 1.0, 1.4])),
-            "classes": 6, "steps": int(rng.choice([100, 200])), "language": int(rng.integers(1, 10_000))}
+    return {
+        "contexts": int(rng.choice([24, 48, 96])),
+        "exponent": float(rng.choice([0.0, 0.6, 1.0, 1.4])),
+        "classes": 6,
+        "steps": int(rng.choice([100, 200])),
+        "language": int(rng.integers(1, 10_000)),
+    }
 
 
 def bet_reference(variant: dict[str, Any]) -> float:
@@ -235,22 +290,59 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 
 ITEMS = [
-    Item("adam/decay-audit", 12, "function", "exhibit", _decay_variant,
-         lambda variant, rng: [_run(rng, int(n)) for n in rng.integers(15, 40, 5)], _decay_reference, _decay_compare,
-         tolerance="The nearest other form or mask is off by 3e-3 of the longest way (40 variants)."),
-    Item("adam/drift", 11, "function", "drift", _drift_variant, _drift_probes, drift_reference,
-         close(1e-5, 1e-6, hint="Is the start forgotten at the longest memory? Which v does your method divide by, on "
-         "which day?"),
-         tolerance="Two million simulated days are one of the right solutions; the longest memory, 1e5 days, needs double "
-                   "precision."),
-    Item("adam/best-of-k", 11, "function", "best_of", _best_variant, _best_probes, best_reference,
-         close(1e-4, 1e-6, hint="On three trials, list all subsets by hand: who wins on validation, and what is its test score?"),
-         tolerance="One right solution lists all subsets."),
-    Item("adam/control", 11, "function", "arms", _control_variant, _control_probes, control_reference,
-         close(1e-6, hint="Simulate one row: how large are the mean and the variance of its part of a batch's gradient?"),
-         tolerance="100,000 simulated batches agree to 1.5 per cent."),
-    Item("adam/tail-bet", 5, "prediction", scale=0.62,  # the deviation in spread.json
-         variant=_bet_variant, reference=bet_reference,
-         tolerance="None: the bet is scored against the ratio as it is measured."),
+    Item(
+        "adam/decay-audit",
+        12,
+        "function",
+        "exhibit",
+        _decay_variant,
+        lambda variant, rng: [_run(rng, int(n)) for n in rng.integers(15, 40, 5)],
+        _decay_reference,
+        _decay_compare,
+        tolerance="The nearest other form or mask is off by 3e-3 of the longest way (40 variants).",
+    ),
+    Item(
+        "adam/drift",
+        11,
+        "function",
+        "drift",
+        _drift_variant,
+        _drift_probes,
+        drift_reference,
+        close(1e-5, 1e-6, hint="Is the start forgotten at the longest memory? Which v does your method divide by, on which day?"),
+        tolerance="Two million simulated days are one of the right solutions; the longest memory, 1e5 days, needs double "
+        "precision.",
+    ),
+    Item(
+        "adam/best-of-k",
+        11,
+        "function",
+        "best_of",
+        _best_variant,
+        _best_probes,
+        best_reference,
+        close(1e-4, 1e-6, hint="On three trials, list all subsets by hand: who wins on validation, and what is its test score?"),
+        tolerance="One right solution lists all subsets.",
+    ),
+    Item(
+        "adam/control",
+        11,
+        "function",
+        "arms",
+        _control_variant,
+        _control_probes,
+        control_reference,
+        close(1e-6, hint="Simulate one row: how large are the mean and the variance of its part of a batch's gradient?"),
+        tolerance="100,000 simulated batches agree to 1.5 per cent.",
+    ),
+    Item(
+        "adam/tail-bet",
+        5,
+        "prediction",
+        scale=0.62,  # the deviation in spread.json
+        variant=_bet_variant,
+        reference=bet_reference,
+        tolerance="None: the bet is scored against the ratio as it is measured.",
+    ),
     Item("adam/essay", 50, "essay"),
 ]

@@ -129,7 +129,8 @@ SUITES = {
         right={
             "one coordinate at a time": DECAYS + _exhibit("run(form, mask, gradients, start)"),
             "float32": DECAYS + _exhibit("run(form, mask, gradients, start, np.float32)"),
-            "averages as sums, where the decay allows": DECAYS + '''
+            "averages as sums, where the decay allows": DECAYS
+            + '''
 def exhibit(gradients, start):
     if form in ("l2", "mean"):
         return run(form, mask, gradients, start)
@@ -166,7 +167,8 @@ def exhibit(gradients, start):
     "adam/drift": Suite(
         right={
             "fixed point of one period": DRIFTS + _drift("steady(pattern, beta1, beta2)"),
-            "long simulation": DRIFTS + _drift(
+            "long simulation": DRIFTS
+            + _drift(
                 "simulated(pattern, beta1, beta2, int(2e6) // len(pattern) if beta2 > 0.9999 else int(4e5) // len(pattern))"
             ),
         },
@@ -178,9 +180,8 @@ def exhibit(gradients, start):
             "a step for a period": DRIFTS + _drift("steady(pattern, beta1, beta2) / len(pattern)"),
             "the sign": DRIFTS + _drift("-steady(pattern, beta1, beta2)"),
             "no root": DRIFTS + _drift("steady(pattern, beta1, beta2, root=lambda s: s)"),
-            "the chapter's road": "\nfrom alchemy.theory import online\n" + _drift(
-                "online.periodic_drift(max(pattern), len(pattern), beta2, beta1)"
-            ),
+            "the chapter's road": "\nfrom alchemy.theory import online\n"
+            + _drift("online.periodic_drift(max(pattern), len(pattern), beta2, beta1)"),
             "the visible value": DRIFTS + 'answer = steady(v["pattern"], v["beta1"], v["beta2"])\n' + _drift("answer"),
             "days in reverse": DRIFTS + _drift("steady(pattern[::-1], beta1, beta2)"),
         },
@@ -188,7 +189,8 @@ def exhibit(gradients, start):
     "adam/best-of-k": Suite(
         right={
             "enumeration": BESTS + _best("interval([of_seed(a, b, k) for a, b in zip(valid, test)])"),
-            "order statistics": BESTS + '''
+            "order statistics": BESTS
+            + '''
 from scipy.special import comb
 def best_of(valid, test, k):
     rank = np.where(np.isnan(valid), np.inf, sign * np.asarray(valid))
@@ -199,7 +201,8 @@ def best_of(valid, test, k):
 ''',
         },
         wrong={
-            "drawn with replacement": BESTS + '''
+            "drawn with replacement": BESTS
+            + '''
 from itertools import product
 def best_of(valid, test, k):
     n = valid.shape[1]
@@ -208,20 +211,18 @@ def best_of(valid, test, k):
     i = np.arange(n)
     return interval(score @ (((n - i) / n) ** k - ((n - i - 1) / n) ** k))
 ''',
-            "chosen on test": BESTS + _best(
-                "interval([of_seed(np.where(np.isnan(a), np.nan, -sign * b), b, k) for a, b in zip(valid, test)])"
-            ),
+            "chosen on test": BESTS
+            + _best("interval([of_seed(np.where(np.isnan(a), np.nan, -sign * b), b, k) for a, b in zip(valid, test)])"),
             "the wrong end wins": BESTS + _best("interval([of_seed(a, b, k, sign=-sign) for a, b in zip(valid, test)])"),
-            "failed trials dropped": BESTS + _best(
+            "failed trials dropped": BESTS
+            + _best(
                 "interval([of_seed(a[~np.isnan(a)], b[~np.isnan(a)], min(k, sum(~np.isnan(a)))) for a, b in zip(valid, test)])"
             ),
             "lost subsets dropped": BESTS + _best("interval([of_seed(a, b, k, chance=np.nan) for a, b in zip(valid, test)])"),
-            "normal quantile": BESTS + _best(
-                "interval([of_seed(a, b, k) for a, b in zip(valid, test)], q=stats.norm.ppf((1 + level) / 2))"
-            ),
-            "one-sided quantile": BESTS + _best(
-                "interval([of_seed(a, b, k) for a, b in zip(valid, test)], q=stats.t.ppf(level, len(valid) - 1))"
-            ),
+            "normal quantile": BESTS
+            + _best("interval([of_seed(a, b, k) for a, b in zip(valid, test)], q=stats.norm.ppf((1 + level) / 2))"),
+            "one-sided quantile": BESTS
+            + _best("interval([of_seed(a, b, k) for a, b in zip(valid, test)], q=stats.t.ppf(level, len(valid) - 1))"),
             "ddof 0": BESTS + _best("interval([of_seed(a, b, k) for a, b in zip(valid, test)], ddof=0)"),
             "no root of n": BESTS + _best("interval([of_seed(a, b, k) for a, b in zip(valid, test)], root=lambda n: 1)"),
             "the first k trials": BESTS + _best("interval([of_seed(a[:k], b[:k], k) for a, b in zip(valid, test)])"),
@@ -232,7 +233,8 @@ def best_of(valid, test, k):
     "adam/control": Suite(
         right={
             "formula": CONTROLS + _arms("plan(counts, means, sds, batch)"),
-            "law of total variance, row by row": CONTROLS + '''
+            "law of total variance, row by row": CONTROLS
+            + '''
 def arms(counts, means, sds, batch):
     total, rows, target = sum(counts), [], {}
     for k, c in enumerate(counts):
@@ -251,22 +253,19 @@ def arms(counts, means, sds, batch):
 ''',
         },
         wrong={
-            "as if rare: square of the mean left out": CONTROLS + _arms(
-                "plan(counts, means, sds, batch, noise=lambda p, m2, s2, B: p * (s2 + m2) / B)"
-            ),
+            "as if rare: square of the mean left out": CONTROLS
+            + _arms("plan(counts, means, sds, batch, noise=lambda p, m2, s2, B: p * (s2 + m2) / B)"),
             "absence is no noise": CONTROLS + _arms("plan(counts, means, sds, batch, noise=lambda p, m2, s2, B: p * s2 / B)"),
             "draws as before": CONTROLS + _arms("np.stack([plan(counts, means, sds, batch)[0], batch * counts / counts.sum()])"),
             "another question": CONTROLS + _arms("plan(counts, means, sds, batch, others[0])"),
             "the other question": CONTROLS + _arms("plan(counts, means, sds, batch, others[1])"),
             "batch forgotten": CONTROLS + _arms("plan(counts, means, sds, 1.0)"),
             "counts not normalized": CONTROLS + _arms("plan(counts, means, sds, batch, normalize=False)"),
-            "whole draws": CONTROLS + _arms(
-                "np.stack([plan(counts, means, sds, batch)[0], np.round(plan(counts, means, sds, batch)[1])])"
-            ),
+            "whole draws": CONTROLS
+            + _arms("np.stack([plan(counts, means, sds, batch)[0], np.round(plan(counts, means, sds, batch)[1])])"),
             "sd for variance": CONTROLS + _arms("plan(counts, np.sqrt(abs(means)), np.sqrt(sds), batch)"),
-            "the visible plan": CONTROLS + _arms(
-                'np.resize(plan(v["counts"], v["means"], v["sds"], v["batch"]), (2, len(counts)))'
-            ),
+            "the visible plan": CONTROLS
+            + _arms('np.resize(plan(v["counts"], v["means"], v["sds"], v["batch"]), (2, len(counts)))'),
             "the axes exchanged": CONTROLS + _arms("plan(counts, means, sds, batch).T"),
         },
     ),

@@ -58,8 +58,11 @@ def _ends_problem(variant: dict[str, Any], rng: np.random.Generator) -> tuple:
 
 
 def _ends_variant(rng: np.random.Generator) -> dict[str, Any]:
-    variant = {"activation": str(rng.choice(list(SLOPES))), "hidden": int(rng.integers(6, 11)),
-               "question": str(rng.choice(["largest", "smallest"]))}
+    variant = {
+        "activation": str(rng.choice(list(SLOPES))),
+        "hidden": int(rng.integers(6, 11)),
+        "question": str(rng.choice(["largest", "smallest"])),
+    }
     x, y, w, scale = (np.round(v, 3) for v in _ends_problem(variant, rng))
     return variant | {"x": x, "y": y, "w": w, "scale": scale}
 
@@ -119,8 +122,11 @@ def oscillation(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]
     z, t = np.array(zs), np.arange(len(zs))
     up = int(np.flatnonzero((z[:-1] < 0) & (z[1:] >= 0))[0])
     down = up + 1 + int(np.flatnonzero((z[up + 1 : -1] >= 0) & (z[up + 2 :] < 0))[0])
-    truth = {"onset": up + z[up] / (z[up] - z[up + 1]), "peak": float(up + np.argmax(z[up : down + 1])),
-             "return": down + z[down] / (z[down] - z[down + 1])}
+    truth = {
+        "onset": up + z[up] / (z[up] - z[up + 1]),
+        "peak": float(up + np.argmax(z[up : down + 1])),
+        "return": down + z[down] / (z[down] - z[down + 1]),
+    }
     drift = rng.normal(0, 1) + rng.uniform(-0.02, 0.02) * t + rng.uniform(0.5, 1.5) * np.exp(-t / rng.uniform(400, 800))
     unit = rng.uniform(0.2, 5.0)
     return unit * (np.array(xs) + drift + rng.normal(0, 2e-6, len(t))), truth
@@ -198,8 +204,16 @@ def _valley_variant(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
-    delay, beta, eta = ((1, 0.0, 0.4), (1, 0.2, 0.4), (1, 0.3, 0.3), (1, 0.4, 0.3), (1, 0.5, 0.2), (2, 0.0, 0.3),
-                        (2, 0.0, 0.2), (2, 0.2, 0.2))[int(rng.integers(8))]
+    delay, beta, eta = (
+        (1, 0.0, 0.4),
+        (1, 0.2, 0.4),
+        (1, 0.3, 0.3),
+        (1, 0.4, 0.3),
+        (1, 0.5, 0.2),
+        (2, 0.0, 0.3),
+        (2, 0.0, 0.2),
+        (2, 0.2, 0.2),
+    )[int(rng.integers(8))]
     return {"delay": delay, "beta": beta, "eta": eta, "start": int(rng.integers(1, 10_000))}
 
 
@@ -233,25 +247,61 @@ def _within(steps: float):
 
 
 ITEMS = [
-    Item("edge-of-stability/ends-of-the-spectrum", 12, "function", "curvature_end", _ends_variant,
-         lambda variant, rng: [_ends_problem(variant, rng) for _ in range(4)], ends_reference,
-         close(2e-3, hint="Which eigenvalue does power iteration find when the other end is the larger? Shift, and iterate on."),
-         tolerance="Power iteration on Hessian-vector products in single precision is one of the right solutions."),
-    Item("edge-of-stability/late-gradients", 12, "function", "threshold", _late_variant, _late_probes, threshold_reference,
-         close(1e-4, hint="Compute all roots of the recurrence just above and just below your answer. Where do they "
-         "leave the circle?"),
-         tolerance="The largest root lies inside the circle at 0.9999 of the threshold and outside at 1.0001 (200 "
-                   "variants)."),
-    Item("edge-of-stability/onset-from-a-trace", 11, "function", "moment", _onset_variant,
-         _onset_probes, onset_reference, _within(3.0),
-         tolerance="The reference itself misses the true moment by at most 0.5 of the three steps (60 recordings)."),
-    Item("edge-of-stability/softening-valley", 10, "function", "plateau", _valley_variant,
-         lambda variant, rng: [_valley(variant, rng, reaches) for reaches in (True, True, True, True, False)],
-         valley_reference,
-         close(5e-4, 1e-4, hint="Run gradient descent on the two variables for some thousand steps and look where it settles."),
-         tolerance="40,000 steps of gradient descent settle within 1e-14 of the formula (40 variants)."),
-    Item("edge-of-stability/late-bet", 5, "prediction", scale=0.098,  # the deviation in spread.json
-         variant=_bet_variant, reference=bet_reference,
-         tolerance="None: the bet is scored against the plateau as it is measured."),
+    Item(
+        "edge-of-stability/ends-of-the-spectrum",
+        12,
+        "function",
+        "curvature_end",
+        _ends_variant,
+        lambda variant, rng: [_ends_problem(variant, rng) for _ in range(4)],
+        ends_reference,
+        close(2e-3, hint="Which eigenvalue does power iteration find when the other end is the larger? Shift, and iterate on."),
+        tolerance="Power iteration on Hessian-vector products in single precision is one of the right solutions.",
+    ),
+    Item(
+        "edge-of-stability/late-gradients",
+        12,
+        "function",
+        "threshold",
+        _late_variant,
+        _late_probes,
+        threshold_reference,
+        close(
+            1e-4,
+            hint="Compute all roots of the recurrence just above and just below your answer. Where do they leave the circle?",
+        ),
+        tolerance="The largest root lies inside the circle at 0.9999 of the threshold and outside at 1.0001 (200 variants).",
+    ),
+    Item(
+        "edge-of-stability/onset-from-a-trace",
+        11,
+        "function",
+        "moment",
+        _onset_variant,
+        _onset_probes,
+        onset_reference,
+        _within(3.0),
+        tolerance="The reference itself misses the true moment by at most 0.5 of the three steps (60 recordings).",
+    ),
+    Item(
+        "edge-of-stability/softening-valley",
+        10,
+        "function",
+        "plateau",
+        _valley_variant,
+        lambda variant, rng: [_valley(variant, rng, reaches) for reaches in (True, True, True, True, False)],
+        valley_reference,
+        close(5e-4, 1e-4, hint="Run gradient descent on the two variables for some thousand steps and look where it settles."),
+        tolerance="40,000 steps of gradient descent settle within 1e-14 of the formula (40 variants).",
+    ),
+    Item(
+        "edge-of-stability/late-bet",
+        5,
+        "prediction",
+        scale=0.098,  # the deviation in spread.json
+        variant=_bet_variant,
+        reference=bet_reference,
+        tolerance="None: the bet is scored against the plateau as it is measured.",
+    ),
     Item("edge-of-stability/essay", 50, "essay"),
 ]

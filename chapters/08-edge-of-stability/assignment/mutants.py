@@ -113,7 +113,8 @@ SUITES = {
     "edge-of-stability/ends-of-the-spectrum": Suite(
         right={
             "central differences": ENDS + _end("end(spectrum(x, y, w, scale))"),
-            "shifted power iteration on products": ENDS + '''
+            "shifted power iteration on products": ENDS
+            + '''
 @jax.jit
 def rounds(w, x, y, r, u, shift):
     H = lambda u: jax.jvp(jax.grad(lambda w: loss(w, x, y)), (w,), (u / r,))[1] / r
@@ -139,13 +140,15 @@ def curvature_end(x, y, w, scale):
             "multiplied by the scale": ENDS + _end("end(spectrum(x, y, w, 1 / scale))"),
             "sum for mean": ENDS + _end("len(x) * end(spectrum(x, y, w, scale))"),
             "half forgotten": ENDS + _end("2 * end(spectrum(x, y, w, scale))"),
-            "Gauss-Newton": ENDS + '''
+            "Gauss-Newton": ENDS
+            + '''
 def curvature_end(x, y, w, scale):
     out = lambda w: value(x @ w[:h * x.shape[1]].reshape(h, -1).T) @ w[h * x.shape[1]:]
     J = np.array([(out(w + d) - out(w - d)) / 2e-5 for d in 1e-5 * np.eye(len(w))]).T / np.sqrt(scale)
     return end(np.linalg.eigvalsh(J.T @ J / len(x)))
 ''',
-            "three rounds": ENDS + '''
+            "three rounds": ENDS
+            + '''
 def curvature_end(x, y, w, scale):
     r = np.sqrt(scale)
     H = full(w, x, y) / np.outer(r, r)
@@ -161,7 +164,8 @@ def curvature_end(x, y, w, scale):
     "edge-of-stability/late-gradients": Suite(
         right={
             "roots and bisection": LATE + _threshold("first(beta) / eta"),
-            "run the recurrence": LATE + '''
+            "run the recurrence": LATE
+            + '''
 def companion(c, beta):
     n = max(2, len(taps))
     A = np.zeros((n, n))
@@ -199,7 +203,8 @@ def threshold(eta, beta):
     "edge-of-stability/onset-from-a-trace": Suite(
         right={
             "growth of the second difference": TRACES + _moment("moments(trace)[which]"),
-            "sizes, smoothed and located": TRACES + '''
+            "sizes, smoothed and located": TRACES
+            + '''
 def moment(trace):
     d = np.abs(np.diff(trace, 2))
     L = np.log(d + 1e-300)
@@ -215,13 +220,15 @@ def moment(trace):
 ''',
         },
         wrong={
-            "when it can be seen": TRACES + '''
+            "when it can be seen": TRACES
+            + '''
 def moment(trace):
     d = np.abs(np.diff(trace, 2))
     seen = float(np.flatnonzero(d > 0.1 * d.max())[0])
     return {"onset": seen, "peak": seen, "return": float(len(d) - 1)}[which]
 ''',
-            "when it is largest, of all": TRACES + '''
+            "when it is largest, of all": TRACES
+            + '''
 def moment(trace):
     top = float(np.argmax(np.abs(np.diff(trace, 2))) + 1)
     return top if which != "return" else top + 10
@@ -237,7 +244,8 @@ def moment(trace):
     "edge-of-stability/softening-valley": Suite(
         right={
             "two linear equations": VALLEYS + _plateau("answer(*solve(s, alpha, q, kappa), q, kappa)"),
-            "run it": VALLEYS + '''
+            "run it": VALLEYS
+            + '''
 def plateau(s, alpha, q, kappa):
     a, b = 0.01, 0.0
     for _ in range(40_000):
@@ -254,9 +262,11 @@ def plateau(s, alpha, q, kappa):
             "half of the square forgotten": VALLEYS + _plateau("answer(*solve(s, alpha / 2, q, kappa / 2), q, kappa)"),
             "another question": VALLEYS
             + _plateau('answer(*solve(s, alpha, q, kappa), q, kappa, "valley" if question != "valley" else "iterate")'),
-            "the visible valley": VALLEYS + 'a = [v[k] for k in ("s", "alpha", "q", "kappa")]\n'
+            "the visible valley": VALLEYS
+            + 'a = [v[k] for k in ("s", "alpha", "q", "kappa")]\n'
             + _plateau("answer(*solve(*a), a[2], a[3])"),
-            "square for width, excess for valley": VALLEYS + '''
+            "square for width, excess for valley": VALLEYS
+            + '''
 def plateau(s, alpha, q, kappa):
     u, B = solve(s, alpha, q, kappa)
     return {"valley": B - s, "width": u + 1e-3, "iterate": B - q * u}[question]

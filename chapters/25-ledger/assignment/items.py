@@ -36,8 +36,11 @@ def _rates(looks: tuple[int, ...], level: float, mu: float) -> tuple[float, ...]
 
 def _judge_variant(rng: np.random.Generator) -> dict[str, Any]:
     first, step = int(rng.integers(4, 7)), int(rng.integers(2, 5))
-    return {"looks": [first + step * k for k in range(int(rng.integers(4, 7)))], "level": float(rng.choice([0.9, 0.95])),
-            "word": str(rng.choice(WORDS))}
+    return {
+        "looks": [first + step * k for k in range(int(rng.integers(4, 7)))],
+        "level": float(rng.choice([0.9, 0.95])),
+        "word": str(rng.choice(WORDS)),
+    }
 
 
 def _judge_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tuple]:
@@ -137,8 +140,7 @@ def _family_probes(variant: dict[str, Any], rng: np.random.Generator) -> list[tu
 def _family_variant(rng: np.random.Generator) -> dict[str, Any]:
     procedure, alpha = str(rng.choice(PROCEDURES)), float(rng.choice([0.025, 0.05, 0.04]))
     n, low, high, _ = _ledger(rng, 8, alpha)
-    return {"procedure": procedure, "alpha": alpha,
-            "seeds": n, "low": np.round(low, 4), "high": np.round(high, 4)}
+    return {"procedure": procedure, "alpha": alpha, "seeds": n, "low": np.round(low, 4), "high": np.round(high, 4)}
 
 
 # --- dishonest-step ---------------------------------------------------------------------------------------------------
@@ -189,8 +191,10 @@ def _claim_log(rng: np.random.Generator, claim: str, bad: str) -> list[dict[str,
     n, base = int(rng.integers(5, 8)), int(rng.integers(0, 50))
     low = float(np.round(rng.normal(), 2))
     plan = {"claim": claim, "low": low, "high": float(np.round(low + rng.uniform(1, 2), 2)), "seeds": n}
-    pilots = [{"event": "pilot", "claim": claim, "seed": 100 + base + k, "value": float(np.round(rng.normal(low + 0.5), 3))}
-              for k in range(2)]
+    pilots = [
+        {"event": "pilot", "claim": claim, "seed": 100 + base + k, "value": float(np.round(rng.normal(low + 0.5), 3))}
+        for k in range(2)
+    ]
     where = low + rng.choice([0.5, -1.2, 0.05])
     values: list[Any] = [float(np.round(v, 3)) for v in rng.normal(where, 0.25, n)]
     values[int(rng.integers(1, n))] = None
@@ -240,18 +244,26 @@ def _audit_compare(found: Any, expected: Any, variant: dict[str, Any], arguments
     if (index, rule) == tuple(expected):
         return Score(1.0, "right.")
     if expected[0] == -1:
-        return Score(0.0, f"an honest log is accused of {rule!r}. What may happen before the first run? "
-                          "May a diverged run be excluded?")
-    return Score(0.0, f"a log in which somebody {expected[1]!r} is not read rightly; check the rule, the claim that it "
-                      "belongs to and the index.")
+        return Score(
+            0.0, f"an honest log is accused of {rule!r}. What may happen before the first run? May a diverged run be excluded?"
+        )
+    return Score(
+        0.0,
+        f"a log in which somebody {expected[1]!r} is not read rightly; check the rule, the claim that it "
+        "belongs to and the index.",
+    )
 
 
 # --- skew-bet ---------------------------------------------------------------------------------------------------------
 
 
 def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"seeds": int(rng.choice([5, 8, 12, 20])), "sigma": float(rng.choice([0.5, 1.0, 1.5])),
-            "claims": 2000, "stream": int(rng.integers(1, 10_000))}
+    return {
+        "seeds": int(rng.choice([5, 8, 12, 20])),
+        "sigma": float(rng.choice([0.5, 1.0, 1.5])),
+        "claims": 2000,
+        "stream": int(rng.integers(1, 10_000)),
+    }
 
 
 def bet_reference(variant: dict[str, Any]) -> float:
@@ -263,24 +275,60 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 
 ITEMS = [
-    Item("ledger/impatient-judge", 11, "function", "chance", _judge_variant, _judge_probes, judge_reference,
-         close(0.0, 0.01, hint="Simulate claims seed by seed, look where the variant looks, and stop at the first "
-         "decided word."),
-         tolerance="By the binomial law 100,000 claims against 150,000 have a standard deviation of at most 2.1e-3; "
-                   "0.01 is nearly five."),
-    Item("ledger/forecaster", 11, "function", "p_value", _forecaster_variant,
-         lambda variant, rng: [_bets(rng, variant["charge"]) for _ in range(6)], forecaster_reference,
-         close(1e-6, 1e-9, hint="Two bets, by hand: with which probabilities do none, one and both of them hit?"),
-         tolerance="Convolution and Fourier inversion."),
-    Item("ledger/words-of-a-family", 11, "function", "survives", _family_variant, _family_probes, family_reference,
-         close(0.0, 1e-9, hint="First recover the standard error from one interval; then one claim's p-value; then the family."),
-         tolerance="Words: walking the ranks and adjusted p-values agree on each."),
-    Item("ledger/dishonest-step", 12, "function", "audit", _audit_variant,
-         lambda variant, rng: [(_log(rng, bad),) for bad in (*STEPS, *STEPS, "", "")], lambda variant, log: list(audit(log)),
-         _audit_compare, all_or_nothing=True,
-         tolerance="One pass over the log and a pass for each claim agree on each."),
-    Item("ledger/skew-bet", 5, "prediction", scale=8.9,  # the deviation in spread.json
-         variant=_bet_variant, reference=bet_reference,
-         tolerance="None: the bet is scored against the rate as it is measured."),
+    Item(
+        "ledger/impatient-judge",
+        11,
+        "function",
+        "chance",
+        _judge_variant,
+        _judge_probes,
+        judge_reference,
+        close(0.0, 0.01, hint="Simulate claims seed by seed, look where the variant looks, and stop at the first decided word."),
+        tolerance="By the binomial law 100,000 claims against 150,000 have a standard deviation of at most 2.1e-3; "
+        "0.01 is nearly five.",
+    ),
+    Item(
+        "ledger/forecaster",
+        11,
+        "function",
+        "p_value",
+        _forecaster_variant,
+        lambda variant, rng: [_bets(rng, variant["charge"]) for _ in range(6)],
+        forecaster_reference,
+        close(1e-6, 1e-9, hint="Two bets, by hand: with which probabilities do none, one and both of them hit?"),
+        tolerance="Convolution and Fourier inversion.",
+    ),
+    Item(
+        "ledger/words-of-a-family",
+        11,
+        "function",
+        "survives",
+        _family_variant,
+        _family_probes,
+        family_reference,
+        close(0.0, 1e-9, hint="First recover the standard error from one interval; then one claim's p-value; then the family."),
+        tolerance="Words: walking the ranks and adjusted p-values agree on each.",
+    ),
+    Item(
+        "ledger/dishonest-step",
+        12,
+        "function",
+        "audit",
+        _audit_variant,
+        lambda variant, rng: [(_log(rng, bad),) for bad in (*STEPS, *STEPS, "", "")],
+        lambda variant, log: list(audit(log)),
+        _audit_compare,
+        all_or_nothing=True,
+        tolerance="One pass over the log and a pass for each claim agree on each.",
+    ),
+    Item(
+        "ledger/skew-bet",
+        5,
+        "prediction",
+        scale=8.9,  # the deviation in spread.json
+        variant=_bet_variant,
+        reference=bet_reference,
+        tolerance="None: the bet is scored against the rate as it is measured.",
+    ),
     Item("ledger/essay", 50, "essay"),
 ]

@@ -117,7 +117,8 @@ SUITES = {
     "ledger/impatient-judge": Suite(
         right={
             "simulation": JUDGES + _chance("simulated(mu)"),
-            "running sums": JUDGES + '''
+            "running sums": JUDGES
+            + '''
 def chance(mu):
     x = np.random.default_rng(7).normal(mu, 1, (100_000, looks[-1]))
     open_, tally = np.ones(len(x), bool), {"held": 0, "failed": 0}
@@ -149,7 +150,8 @@ def chance(mu):
     "ledger/forecaster": Suite(
         right={
             "convolution": FORECASTS + _p("verdict(*tails(confidence, hit))"),
-            "Fourier": FORECASTS + '''
+            "Fourier": FORECASTS
+            + '''
 def p_value(confidence, hit):
     p, n, k = np.asarray(confidence), len(confidence), int(np.sum(hit))
     z = np.exp(2j * np.pi * np.arange(n + 1) / (n + 1))
@@ -158,17 +160,20 @@ def p_value(confidence, hit):
 ''',
         },
         wrong={
-            "normal approximation": FORECASTS + '''
+            "normal approximation": FORECASTS
+            + '''
 def p_value(confidence, hit):
     z = (np.sum(hit) - np.sum(confidence)) / np.sqrt(np.sum(confidence * (1 - confidence)))
     return verdict(stats.norm.cdf(z), stats.norm.sf(z))
 ''',
-            "binomial at the mean confidence": FORECASTS + '''
+            "binomial at the mean confidence": FORECASTS
+            + '''
 def p_value(confidence, hit):
     n, k, p = len(hit), np.sum(hit), np.mean(confidence)
     return verdict(stats.binom.cdf(k, n, p), stats.binom.sf(k - 1, n, p))
 ''',
-            "the count itself left out": FORECASTS + '''
+            "the count itself left out": FORECASTS
+            + '''
 def p_value(confidence, hit):
     low, high = tails(confidence, hit)
     both = low + high - 1
@@ -187,7 +192,8 @@ def p_value(confidence, hit):
     "ledger/words-of-a-family": Suite(
         right={
             "by hand": FAMILIES + _survives("decide(p_values(seeds, low, high, region))"),
-            "adjusted p-values": FAMILIES + '''
+            "adjusted p-values": FAMILIES
+            + '''
 def survives(seeds, low, high, region):
     p = p_values(seeds, low, high, region)
     m, order = len(p), np.argsort(p)
@@ -218,7 +224,8 @@ def survives(seeds, low, high, region):
     "ledger/dishonest-step": Suite(
         right={
             "one pass": AUDITS + _audit("examine(log)"),
-            "claim by claim": AUDITS + '''
+            "claim by claim": AUDITS
+            + '''
 def audit(log):
     found = []
     for claim in {e["claim"] for e in log}:

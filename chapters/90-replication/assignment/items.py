@@ -9,11 +9,13 @@ from course.items import Item, Score, close
 from scipy import stats
 
 # Checked against the papers' captions.
-FIGURES = ("cohen2021gradient, Figure 1, bottom row: the sharpness of full-batch descent rises to 2/eta and stays there",
-           "saxe2014exact, Figure 4, left: learning time against depth, deep linear networks from decoupled starts",
-           "zhang2017understanding, the figure on fitting random labels, panel (b): time to converge against wrong labels' share",
-           "saxe2014exact, Figure 3, left: a linear network's modes over training; the largest singular value first",
-           "he2015delving, Figure 2: error against epochs, a deep rectifier network from their start and from Xavier's")
+FIGURES = (
+    "cohen2021gradient, Figure 1, bottom row: the sharpness of full-batch descent rises to 2/eta and stays there",
+    "saxe2014exact, Figure 4, left: learning time against depth, deep linear networks from decoupled starts",
+    "zhang2017understanding, the figure on fitting random labels, panel (b): time to converge against wrong labels' share",
+    "saxe2014exact, Figure 3, left: a linear network's modes over training; the largest singular value first",
+    "he2015delving, Figure 2: error against epochs, a deep rectifier network from their start and from Xavier's",
+)
 MEASURES = ("difference", "log ratio")
 
 
@@ -91,8 +93,10 @@ def _judge_compare(found: Any, expected: Any, variant: dict[str, Any], arguments
     words = [word(variant, plan, *runs) for runs in arguments[0]]
     wrong = sum(a != b for a, b in zip(found["words"], words, strict=False)) + abs(len(words) - len(found["words"]))
     if wrong:
-        said.append(f"{wrong} of {len(words)} words are not those of your own plan. Check the family, both ends of the region, "
-                    "the lost seeds, and where you stop reading.")
+        said.append(
+            f"{wrong} of {len(words)} words are not those of your own plan. Check the family, both ends of the region, "
+            "the lost seeds, and where you stop reading."
+        )
     return Score(1 - 0.55 * (len(said) > 0) - 0.45 * (len(said) > 1), " ".join(said) or "right.")
 
 
@@ -107,14 +111,22 @@ def _runs(variant: dict[str, Any], rng: np.random.Generator, n: int, effect: flo
 
 
 def _analysis_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"measure": str(rng.choice(MEASURES)), "level": float(rng.choice([0.9, 0.95, 0.99])),
-            "family": int(rng.integers(2, 6))}
+    return {
+        "measure": str(rng.choice(MEASURES)),
+        "level": float(rng.choice([0.9, 0.95, 0.99])),
+        "family": int(rng.integers(2, 6)),
+    }
 
 
 def _plan_variant(rng: np.random.Generator) -> dict[str, Any]:
     """The rules that are not the student's to choose, and a pilot on seeds that do not come again."""
-    rules = {"figure": str(rng.choice(FIGURES)), "measure": str(rng.choice(MEASURES)), "level": float(rng.choice([0.9, 0.95])),
-             "family": int(rng.integers(2, 5)), "power": float(rng.choice([0.7, 0.8, 0.9]))}
+    rules = {
+        "figure": str(rng.choice(FIGURES)),
+        "measure": str(rng.choice(MEASURES)),
+        "level": float(rng.choice([0.9, 0.95])),
+        "family": int(rng.integers(2, 5)),
+        "power": float(rng.choice([0.7, 0.8, 0.9])),
+    }
     ratio = rules["measure"] == "log ratio"
     published = float(rng.choice([1.6, 2.0, 2.5, 3.0] if ratio else [0.5, 0.8, 1.2, 2.0]))
     rules |= {"published": published, "nothing": 1.0 if ratio else 0.0}
@@ -130,8 +142,15 @@ def _laboratories(variant: dict[str, Any], rng: np.random.Generator) -> list[tup
     """Forty laboratories of sixty seeds: no effect, less, as published, more, far more; some lose many runs."""
     effect = _scale(variant, variant["published"])
     sd = per_seed(variant, variant["pilot_treated"], variant["pilot_control"]).std(ddof=1)
-    return [([_runs(variant, rng, MOST, at * effect, sd * f, lost) for at in (-0.3, 0.3, 0.6, 1.0, 1.0, 1.0, 1.4, 3.0)
-              for f, lost in ((1.0, 0), (0.5, 3), (0.3, 14), (0.2, 20), (0.5, 0))],)]
+    return [
+        (
+            [
+                _runs(variant, rng, MOST, at * effect, sd * f, lost)
+                for at in (-0.3, 0.3, 0.6, 1.0, 1.0, 1.0, 1.4, 3.0)
+                for f, lost in ((1.0, 0), (0.5, 3), (0.3, 14), (0.2, 20), (0.5, 0))
+            ],
+        )
+    ]
 
 
 def judge_reference(variant: dict[str, Any], runs: list[tuple]) -> dict[str, Any]:
@@ -157,16 +176,36 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 
 ITEMS = [
-    Item("replication/analysis", 15, "function", "analysis", _analysis_variant,
-         lambda variant, rng: [_runs(variant, rng, int(rng.integers(8, 12)), 0.6, 0.4, k) for k in (1, 1, 2, 2, 1)],
-         analysis_reference,
-         close(1e-4, 1e-6, hint="Pair first, then leave out, then average; the family narrows the level."),
-         tolerance="Two ways to write the interval."),
-    Item("replication/own-plan", 20, "function", "judge", _plan_variant, _laboratories, judge_reference, _judge_compare,
-         tolerance="A plan passes if its power is right to 0.02; 20,000 simulated studies have a standard deviation of "
-                   "0.003."),
-    Item("replication/again-bet", 5, "prediction", scale=6.4,  # the deviation in spread.json
-         variant=_bet_variant, reference=bet_reference,
-         tolerance="None: the bet is scored against the rate as it is measured."),
+    Item(
+        "replication/analysis",
+        15,
+        "function",
+        "analysis",
+        _analysis_variant,
+        lambda variant, rng: [_runs(variant, rng, int(rng.integers(8, 12)), 0.6, 0.4, k) for k in (1, 1, 2, 2, 1)],
+        analysis_reference,
+        close(1e-4, 1e-6, hint="Pair first, then leave out, then average; the family narrows the level."),
+        tolerance="Two ways to write the interval.",
+    ),
+    Item(
+        "replication/own-plan",
+        20,
+        "function",
+        "judge",
+        _plan_variant,
+        _laboratories,
+        judge_reference,
+        _judge_compare,
+        tolerance="A plan passes if its power is right to 0.02; 20,000 simulated studies have a standard deviation of 0.003.",
+    ),
+    Item(
+        "replication/again-bet",
+        5,
+        "prediction",
+        scale=6.4,  # the deviation in spread.json
+        variant=_bet_variant,
+        reference=bet_reference,
+        tolerance="None: the bet is scored against the rate as it is measured.",
+    ),
     Item("replication/report", 60, "essay"),
 ]

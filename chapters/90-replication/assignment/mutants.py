@@ -22,7 +22,9 @@ def interval(t, c, level=level, family=family, ddof=1, q=None, sides=2, back=Tru
 A = PLAN.replace("SLUG", "analysis")
 
 # A plan by simulation, as its owner would judge: the mistakes change a line of it.
-OWN = PLAN.replace("SLUG", "own-plan") + '''
+OWN = (
+    PLAN.replace("SLUG", "own-plan")
+    + '''
 to = np.log if log_ratio else (lambda x: x)
 back = np.exp if log_ratio else (lambda x: x)
 zero, paper = to(v["nothing"]), to(v["published"])
@@ -53,9 +55,12 @@ def word(t, c):
 def judge(runs):
     return {"plan": plan, "words": [word(t, c) for t, c in runs]}
 '''
+)
 
 # An integral over the deviation found in place of draws, and the words in the scale of the test.
-OWN_EXACT = PLAN.replace("SLUG", "own-plan") + '''
+OWN_EXACT = (
+    PLAN.replace("SLUG", "own-plan")
+    + '''
 def power(low, high, n):
     sd = values(v["pilot_treated"], v["pilot_control"]).std(ddof=1) / np.sqrt(n)
     t = stats.t.isf((1 - level) / family / 2, n - 1)
@@ -83,6 +88,7 @@ def judge(runs):
         else: words.append("held" if 1 - len(x) / n <= 0.3 else "undecided")
     return {"words": words, "plan": plan}
 '''
+)
 
 
 def _analysis(body: str) -> str:
@@ -93,8 +99,10 @@ SUITES = {
     "replication/analysis": Suite(
         right={
             "formula": _analysis("interval(treated, control)"),
-            "scipy's interval": _analysis("(lambda x: (lambda r: np.exp(r) if log_ratio else r)(np.array([x.mean(), *stats.t.interval("
-                                          "1 - (1 - level) / family, len(x) - 1, x.mean(), stats.sem(x))])))(values(treated, control))"),
+            "scipy's interval": _analysis(
+                "(lambda x: (lambda r: np.exp(r) if log_ratio else r)(np.array([x.mean(), *stats.t.interval("
+                "1 - (1 - level) / family, len(x) - 1, x.mean(), stats.sem(x))])))(values(treated, control))"
+            ),
         },
         wrong={
             "family forgotten": _analysis("interval(treated, control, family=1)"),
@@ -103,8 +111,9 @@ SUITES = {
             "normal quantile": _analysis("interval(treated, control, q=stats.norm.ppf(1 - (1 - level) / family / 2))"),
             "no root of n": _analysis("interval(treated, control, root=lambda n: 1)"),
             "arms exchanged": _analysis("interval(control, treated)"),
-            "lost seeds as zero": _analysis("interval(treated, control, x=np.nan_to_num("
-                                            "np.log(treated / control) if log_ratio else treated - control))"),
+            "lost seeds as zero": _analysis(
+                "interval(treated, control, x=np.nan_to_num(np.log(treated / control) if log_ratio else treated - control))"
+            ),
             "another level": _analysis("interval(treated, control, level=0.97)"),
             "not paired": _analysis("interval(treated, control, x=values(treated, np.full_like(treated, np.nanmean(control))))"),
         },
@@ -113,12 +122,18 @@ SUITES = {
         right={"simulated": OWN, "integrated, judged in the scale of the test": OWN_EXACT},
         wrong={
             "family forgotten": changed(OWN, ('v["family"]', "1")),
-            "normal quantile for the seeds": changed(OWN, ("stats.t.ppf(1 - (1 - level) / family / 2, n - 1)", "stats.norm.ppf(1 - (1 - level) / family / 2)")),
+            "normal quantile for the seeds": changed(
+                OWN, ("stats.t.ppf(1 - (1 - level) / family / 2, n - 1)", "stats.norm.ppf(1 - (1 - level) / family / 2)")
+            ),
             "power to exclude nothing": changed(OWN, ("(m - h >= low) & (m + h <= high)", "m - h >= zero")),
             "power of the estimate": changed(OWN, ("(m - h >= low) & (m + h <= high)", "(m >= low) & (m <= high)")),
             "truth at the region's border": changed(OWN, ("truth = paper", "truth = low")),
-            "deviation of one arm": changed(OWN, ('values(v["pilot_treated"], v["pilot_control"]).std(ddof=1)', 'to(v["pilot_treated"]).std(ddof=1)')),
-            "ten seeds, as usual": changed(OWN, ("plan = register()", 'plan = register() | {"seeds": 6 if register()["seeds"] > 8 else 40}')),
+            "deviation of one arm": changed(
+                OWN, ('values(v["pilot_treated"], v["pilot_control"]).std(ddof=1)', 'to(v["pilot_treated"]).std(ddof=1)')
+            ),
+            "ten seeds, as usual": changed(
+                OWN, ("plan = register()", 'plan = register() | {"seeds": 6 if register()["seeds"] > 8 else 40}')
+            ),
             "the region contains no effect": changed(OWN, ("paper - 0.6 *", "paper - 1.1 *")),
             "the region forgets the paper": changed(OWN, ("low, high = paper - 0.6", "low, high = paper + 0.1")),
             "reads every seed": changed(OWN, ('t[:plan["seeds"]], c[:plan["seeds"]]', "t, c")),
@@ -126,7 +141,13 @@ SUITES = {
             "lost seeds forgiven": changed(OWN, ('if lost <= plan["may_lose"]', "if lost < 1")),
             "no effect is undecided": changed(OWN, ('return "failed" if', 'return "undecided" if')),
             "always held": changed(OWN, ("[word(t, c) for t, c in runs]", '["held"] * len(runs)')),
-            "ratios not taken back": changed(OWN, ('{"low": float(back(low)), "high": float(back(high))', '{"low": float(to(back(low))) if log_ratio else low + v["published"], "high": float(high)')),
+            "ratios not taken back": changed(
+                OWN,
+                (
+                    '{"low": float(back(low)), "high": float(back(high))',
+                    '{"low": float(to(back(low))) if log_ratio else low + v["published"], "high": float(high)',
+                ),
+            ),
         },
     ),
 }

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 from course.items import Item, close
 
-MOTIONS = ("Local search will stay beyond rigorous understanding.", "A field that works needs no theory that comes after.",
-           "A guarantee that nobody can use is not knowledge.", "Tuning at equal budget settles more than any theorem.")
+MOTIONS = (
+    "Local search will stay beyond rigorous understanding.",
+    "A field that works needs no theory that comes after.",
+    "A guarantee that nobody can use is not knowledge.",
+    "Tuning at equal budget settles more than any theorem.",
+)
 SCALES = ("log odds", "probability")
 TAILS = ("towards the motion", "either way")
 
@@ -39,9 +43,13 @@ def _variant(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _bet_variant(rng: np.random.Generator) -> dict[str, Any]:
-    return {"motion": str(rng.choice(MOTIONS)), "side": str(rng.choice(["for", "against"])),
-            "people": int(rng.choice([10, 20, 40])), "moved": float(rng.choice([0.1, 0.2, 0.3])),
-            "stream": int(rng.integers(1, 10_000))}
+    return {
+        "motion": str(rng.choice(MOTIONS)),
+        "side": str(rng.choice(["for", "against"])),
+        "people": int(rng.choice([10, 20, 40])),
+        "moved": float(rng.choice([0.1, 0.2, 0.3])),
+        "stream": int(rng.integers(1, 10_000)),
+    }
 
 
 def bet_reference(variant: dict[str, Any]) -> float:
@@ -52,14 +60,28 @@ def bet_reference(variant: dict[str, Any]) -> float:
 
 
 ITEMS = [
-    Item("debate/shift", 25, "function", "shift", _variant, lambda variant, rng: [_audience(rng) for _ in range(5)],
-         shift_reference,
-         close(1e-4, 1e-9, hint="Flip the signs of all shifts in every way; count the sums at least as extreme, your "
-         "own included."),
-         tolerance="Enumerations by products and by bits; 1e-4 is far below the distance of two shares of 2^n."),
-    Item("debate/noise-bet", 5, "prediction", scale=22,  # the deviation in spread.json
-         variant=_bet_variant, reference=bet_reference,
-         tolerance="None: the bet is scored against the rate as it is measured."),
+    Item(
+        "debate/shift",
+        25,
+        "function",
+        "shift",
+        _variant,
+        lambda variant, rng: [_audience(rng) for _ in range(5)],
+        shift_reference,
+        close(
+            1e-4, 1e-9, hint="Flip the signs of all shifts in every way; count the sums at least as extreme, your own included."
+        ),
+        tolerance="Enumerations by products and by bits; 1e-4 is far below the distance of two shares of 2^n.",
+    ),
+    Item(
+        "debate/noise-bet",
+        5,
+        "prediction",
+        scale=22,  # the deviation in spread.json
+        variant=_bet_variant,
+        reference=bet_reference,
+        tolerance="None: the bet is scored against the rate as it is measured.",
+    ),
     Item("debate/steelman", 25, "essay"),
     Item("debate/swapped", 25, "essay"),
     Item("debate/closing", 20, "essay"),

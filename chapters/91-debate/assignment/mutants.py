@@ -27,7 +27,8 @@ SUITES = {
     "debate/shift": Suite(
         right={
             "products": _shift("test(moves(before, after))"),
-            "bits": SHIFTS + '''
+            "bits": SHIFTS
+            + '''
 def shift(before, after):
     d = moves(before, after)
     signs = 1 - 2 * ((np.arange(2 ** len(d))[:, None] >> np.arange(len(d))) & 1)

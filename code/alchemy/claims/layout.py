@@ -25,12 +25,23 @@ def shown(facts: Sequence[tuple[str, str]], warnings: Iterable[str] = ()) -> str
     return definition_list(facts[:1]) + rest
 
 
-def card(kind: str, claim_id: str, says: str, head: str, facts: Facts, *, classes: str, word: bool = False, picture: str = "",
-         warnings: Iterable[str] = ()) -> dict[str, str]:
+def card(
+    kind: str,
+    claim_id: str,
+    says: str,
+    head: str,
+    facts: Facts,
+    *,
+    classes: str,
+    word: bool = False,
+    picture: str = "",
+    warnings: Iterable[str] = (),
+) -> dict[str, str]:
     """A card by MIME type.
 
     kind: claim or verdict. head: what stands above the sentence `says`; word: it is a verdict's, and stands out.
-    facts: term and text; on the web the first is seen and the others are folded. warnings: named on the fold. classes: of the HTML card, beside its kind. picture: an SVG between sentence and facts.
+    facts: term and text; on the web the first is seen and the others are folded. warnings: named on the fold.
+    classes: of the HTML card, beside its kind. picture: an SVG between sentence and facts.
     """
     facts = list(facts)
     kicker = f'<strong class="alchemy-word">{escape(head)}</strong>' if word else escape(head)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from alchemy import stats
 from alchemy.claims.model import Bet, Claim, Verdict, interval_text
 from alchemy.claims.regions import ClaimError, Region
-from alchemy.words import JUDGED, NOT_JUDGED, Word, ends, finite
+from alchemy.words import NOT_JUDGED, Word, ends, finite
 
 
 @dataclass
@@ -54,8 +54,7 @@ class Ledger:
         self.bets[claim.id] = bet
         return bet
 
-    def judge(self, claim: Claim, values: ArrayLike | float | stats.Interval, diverged: ArrayLike | None
-              ) -> Verdict:
+    def judge(self, claim: Claim, values: ArrayLike | float | stats.Interval, diverged: ArrayLike | None) -> Verdict:
         """Judge a registered claim once; see Claim.judge."""
         if self.claims.get(claim.id) != claim:
             raise ClaimError(
@@ -96,8 +95,14 @@ class Ledger:
         text = interval_text(found)
         self.report(verdict.id, text)
         estimate, low, high = text.replace("[", "").replace("]", "").replace(",", "").split(" ")
-        for name, value in (("estimate", estimate), ("low", low), ("high", high), ("n", str(found.n)),
-                            ("word", verdict.word), ("diverged", str(verdict.diverged))):
+        for name, value in (
+            ("estimate", estimate),
+            ("low", low),
+            ("high", high),
+            ("n", str(found.n)),
+            ("word", verdict.word),
+            ("diverged", str(verdict.diverged)),
+        ):
             self.report(f"{verdict.id}/{name}", value)
 
     def open(self) -> list[str]:
@@ -109,11 +114,13 @@ class Ledger:
         rows = []
         for name, claim in self.claims.items():
             verdict, reference = self.verdicts.get(name), self.references.get(name)
-            rows.append({
-                "claim": claim.as_dict(),
-                "verdict": None if verdict is None else finite(verdict.as_dict()),
-                "reference": None if reference is None else finite(reference.__dict__),
-            })
+            rows.append(
+                {
+                    "claim": claim.as_dict(),
+                    "verdict": None if verdict is None else finite(verdict.as_dict()),
+                    "reference": None if reference is None else finite(reference.__dict__),
+                }
+            )
         return rows
 
 
@@ -143,8 +150,9 @@ class Difference:
 
 def interval_from(row: Mapping[str, Any]) -> stats.Interval:
     """The Interval of a JSON row (None for an infinite end)."""
-    return stats.Interval(row["estimate"], *ends(row["low"], row["high"]), row["n"], row.get("method", "given"),
-                          row.get("level", stats.LEVEL))
+    return stats.Interval(
+        row["estimate"], *ends(row["low"], row["high"]), row["n"], row.get("method", "given"), row.get("level", stats.LEVEL)
+    )
 
 
 def words(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:

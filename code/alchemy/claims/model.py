@@ -107,12 +107,13 @@ class Claim:
                 f"claim id {self.id!r} is not of the form 'chapter-slug/claim-slug' "
                 "(lower case letters, digits and hyphens, one slash)."
             )
-        for name, value, allowed in (("side", self.side, SIDES), ("kind", self.kind, KINDS),
-                                     ("statistic", self.statistic, tuple(STATISTIC_TEXT))):
+        for name, value, allowed in (
+            ("side", self.side, SIDES),
+            ("kind", self.kind, KINDS),
+            ("statistic", self.statistic, tuple(STATISTIC_TEXT)),
+        ):
             if value not in allowed:
-                raise ClaimError(
-                    f"claim {self.id}: {name} is {value!r}; expected one of {', '.join(allowed)}."
-                )
+                raise ClaimError(f"claim {self.id}: {name} is {value!r}; expected one of {', '.join(allowed)}.")
         if not isinstance(self.holds, Region):
             raise ClaimError(
                 f"claim {self.id}: holds is {self.holds!r}; expected between(low, high), at_least(low) or at_most(high)."
@@ -157,13 +158,12 @@ class Claim:
         stats.SampleError if the sample is empty or not finite.
         """
         if self.ledger is None:
-            raise ClaimError(
-                f"claim {self.id} is in no ledger; register it with claim(...) before the experiment."
-            )
+            raise ClaimError(f"claim {self.id} is in no ledger; register it with claim(...) before the experiment.")
         return self.ledger.judge(self, values, diverged)
 
-    def measured(self, values: ArrayLike | float | stats.Interval, diverged: ArrayLike | None, scale: str
-                 ) -> tuple[stats.Interval, tuple[float, ...], int]:
+    def measured(
+        self, values: ArrayLike | float | stats.Interval, diverged: ArrayLike | None, scale: str
+    ) -> tuple[stats.Interval, tuple[float, ...], int]:
         """The interval, the values it rests on, and the number of diverged runs."""
         if isinstance(values, stats.Interval):
             lost = 0 if diverged is None else int(np.sum(diverged))
@@ -233,8 +233,14 @@ class Claim:
         facts = [("Holds if", str(self.holds)), ("Measure", self.measure), ("Decided by", plan)]
         facts += [("Source", self.source)] if self.source else []
         facts += [("Refuted by", self.refuted_by)] if self.refuted_by else []
-        return card("claim", self.id, self.says, f"{SIDE_SIGNS[self.side]} {self.side} · {self.kind} · registered", facts,
-                    classes=f"side-{self.side}")
+        return card(
+            "claim",
+            self.id,
+            self.says,
+            f"{SIDE_SIGNS[self.side]} {self.side} · {self.kind} · registered",
+            facts,
+            classes=f"side-{self.side}",
+        )
 
     def __str__(self) -> str:
         return self._repr_mimebundle_()["text/plain"]

@@ -49,8 +49,8 @@ class Table:
         return {
             # Wide tables scroll by themselves; a focusable region lets a keyboard scroll them.
             "text/html": f'<div class="alchemy-scroll" tabindex="0" role="region" aria-label="{escape(self.caption)}">'
-                         f'<table class="alchemy-summary"><caption>{escape(self.caption)}</caption>'
-                         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
+            f'<table class="alchemy-summary"><caption>{escape(self.caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
             "text/markdown": "\n".join(lines),
             "text/plain": str(self),
             **self.data,
@@ -73,8 +73,9 @@ def word_of(row: Row) -> str:
     return NOT_JUDGED if row["verdict"] is None else row["verdict"]["word"]
 
 
-def ledger_table(rows: Iterable[Row], link: Callable[[str], str], caption: str = "The ledger",
-                 elsewhere: Mapping[str, str] | None = None) -> Table:
+def ledger_table(
+    rows: Iterable[Row], link: Callable[[str], str], caption: str = "The ledger", elsewhere: Mapping[str, str] | None = None
+) -> Table:
     """Every claim with its verdict. It also publishes what it lists as LEDGER_MIME: {"caption", "claims", "elsewhere"}.
 
     link: claim id -> address of its verdict card. elsewhere: claim id -> how it fared on other seeds; a column more.
@@ -85,9 +86,17 @@ def ledger_table(rows: Iterable[Row], link: Callable[[str], str], caption: str =
         claim, word = row["claim"], word_of(row)
         found = "" if row["verdict"] is None else interval_text(interval_from(row["verdict"]["interval"]))
         others = () if elsewhere is None else (elsewhere.get(claim["id"]) or "not run",)
-        cells.append(((claim["says"], link(claim["id"])), f"{SIGNS[word]} {word}", *others,
-                      f"{SIDE_SIGNS[claim['side']]} {claim['side']}", claim["kind"], f"{found}, {claim['statistic']}",
-                      str(region_of(row))))
+        cells.append(
+            (
+                (claim["says"], link(claim["id"])),
+                f"{SIGNS[word]} {word}",
+                *others,
+                f"{SIDE_SIGNS[claim['side']]} {claim['side']}",
+                claim["kind"],
+                f"{found}, {claim['statistic']}",
+                str(region_of(row)),
+            )
+        )
     others = () if elsewhere is None else ("on other seeds",)
     head = ("claim", "verdict", *others, "led by", "evidence", "found", "holds if")
     listed = [row["claim"]["id"] for row in rows]

@@ -83,9 +83,7 @@ def _standardized(found: Dataset) -> Dataset:
     # float64 sums: in float32 the mean of 10^8 pixels drifts
     mean = np.float32(found.x_train.mean(dtype=np.float64))
     deviation = np.float32(found.x_train.std(dtype=np.float64))
-    return replace(
-        found, x_train=(found.x_train - mean) / deviation, x_test=(found.x_test - mean) / deviation
-    )
+    return replace(found, x_train=(found.x_train - mean) / deviation, x_test=(found.x_test - mean) / deviation)
 
 
 def _flattened(found: Dataset) -> Dataset:

@@ -105,8 +105,9 @@ class Dataset:
         return replace(kept, x_test=self.x_test[chosen], y_test=self.y_test[chosen])
 
 
-def shrink(images: Float[np.ndarray | Array, "n side side"], crop: Count, pool: Count
-           ) -> Float[np.ndarray | Array, "n small small"]:
+def shrink(
+    images: Float[np.ndarray | Array, "n side side"], crop: Count, pool: Count
+) -> Float[np.ndarray | Array, "n small small"]:
     """The middle crop x crop pixels of square images, averaged over pool x pool blocks: small = crop / pool.
 
     images: NumPy or JAX, shape (n, side, side); the result is of the same kind. Raises DataError unless the crop leaves
@@ -119,7 +120,7 @@ def shrink(images: Float[np.ndarray | Array, "n side side"], crop: Count, pool: 
             "differs from it by an even number and is a multiple of the pool, such as crop=20, pool=2."
         )
     margin, small = (side - crop) // 2, crop // pool
-    middle = images[:, margin:side - margin, margin:side - margin]
+    middle = images[:, margin : side - margin, margin : side - margin]
     return middle.reshape(n, small, pool, small, pool).mean((2, 4))
 
 
@@ -142,7 +143,6 @@ def stratified(
     order = np.lexsort((random.random(len(classes)), -(exact - counts)))
     counts[order[: n - counts.sum()]] += 1
     chosen = [
-        random.choice(np.flatnonzero(labels == label), count, replace=False)
-        for label, count in zip(classes, counts, strict=True)
+        random.choice(np.flatnonzero(labels == label), count, replace=False) for label, count in zip(classes, counts, strict=True)
     ]
     return random.permutation(np.concatenate(chosen))

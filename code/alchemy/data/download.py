@@ -79,11 +79,7 @@ def _retrieve(pooch, file: RemoteFile, url: str, folder: Path) -> Path:
     download = _Resumable(folder / f"{file.name}.part")
     while True:
         try:
-            return Path(
-                pooch.retrieve(
-                    url, known_hash=file.checksum, fname=file.name, path=folder, downloader=download
-                )
-            )
+            return Path(pooch.retrieve(url, known_hash=file.checksum, fname=file.name, path=folder, downloader=download))
         except ValueError as error:  # pooch's word for a wrong checksum
             if not download.resumed:
                 raise _Failed(f"wrong checksum, so the download was deleted ({error})") from error
@@ -105,9 +101,7 @@ class _Resumable:
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={held}-"} if held else {})
         response = None
         try:
-            with requests.get(
-                url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)
-            ) as response:
+            with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
                 if self._continues(response, held):
                     self._receive(response, held if self.resumed else 0)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -128,14 +122,10 @@ class _Resumable:
         """Whether there is a body to receive; sets `resumed` if it belongs behind the `held` bytes."""
         status = response.status_code
         first = response.headers.get("Content-Range", "")
-        complete = (
-            status == 416 and held > 0
-        )  # nothing comes after what we hold, unless it is of another file
+        complete = status == 416 and held > 0  # nothing comes after what we hold, unless it is of another file
         self.resumed = complete or (status == 206 and first.startswith(f"bytes {held}-"))
         if status != 200 and not self.resumed:
-            raise _Failed(
-                f"the server answered {status} {response.reason} {first}".rstrip() + "; expected 200 or 206"
-            )
+            raise _Failed(f"the server answered {status} {response.reason} {first}".rstrip() + "; expected 200 or 206")
         return not complete
 
     def _receive(self, response, start: int) -> None:

@@ -122,9 +122,7 @@ def _stretch(
     return _sample(rows, position), position >= points
 
 
-def _sample(
-    rows: Float[np.ndarray, "n length"], position: Float[np.ndarray, "n samples"]
-) -> Float[np.ndarray, "n samples"]:
+def _sample(rows: Float[np.ndarray, "n length"], position: Float[np.ndarray, "n samples"]) -> Float[np.ndarray, "n samples"]:
     """Linear interpolation of each row at its own positions, in samples from 0 to length - 1."""
     left = np.minimum(position.astype(int), rows.shape[1] - 2)
     weight = position - left

@@ -32,8 +32,16 @@ def mnist() -> Dataset:
         parse_idx(gzip.decompress(path.read_bytes()), what=f"mnist: {path.name}") for path in map(fetch, FILES["mnist"])
     )
     x, x_test = (part.astype(np.float32) / np.float32(255) for part in (x, x_test))
-    return Dataset("mnist", x, y.astype(np.int32), x_test, y_test.astype(np.int32), DIGITS, MNIST_LICENCE,
-                   "Y. LeCun, C. Cortes, C. J. C. Burges: the MNIST database")
+    return Dataset(
+        "mnist",
+        x,
+        y.astype(np.int32),
+        x_test,
+        y_test.astype(np.int32),
+        DIGITS,
+        MNIST_LICENCE,
+        "Y. LeCun, C. Cortes, C. J. C. Burges: the MNIST database",
+    )
 
 
 def parse_idx(content: bytes, *, what: str) -> UInt8[np.ndarray, " *shape"]:

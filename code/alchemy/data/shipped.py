@@ -31,20 +31,14 @@ def read(file: str) -> dict[str, np.ndarray]:
     Raises DataError if the file is missing or differs from the one that was published.
     """
     path = FOLDER / file
-    restore = (
-        f"Restore it with `git checkout -- code/alchemy/data/files/{file}` or install the package again."
-    )
+    restore = f"Restore it with `git checkout -- code/alchemy/data/files/{file}` or install the package again."
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error}); it is shipped with the package. {restore}"
-        ) from error
+        raise DataError(f"{path} cannot be read ({error}); it is shipped with the package. {restore}") from error
     found = hashlib.sha256(content).hexdigest()
     if found != SHA256[file]:
-        raise DataError(
-            f"{path} has SHA-256 {found}, expected {SHA256[file]}: the file was changed. {restore}"
-        )
+        raise DataError(f"{path} has SHA-256 {found}, expected {SHA256[file]}: the file was changed. {restore}")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 

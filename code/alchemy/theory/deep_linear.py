@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 Numbers = ArrayLike | float
 
+
 class DeepLinearError(ValueError):
     """An argument lies outside the domain in which the formula holds."""
 
@@ -40,8 +41,7 @@ def strength(t: Numbers, s: Numbers, u0: Numbers, tau: float = 1.0) -> Float[np.
     return 1.0 / (phi + np.exp(-x) / u0)
 
 
-def learning_time(s: Numbers, u0: Numbers, fraction: Numbers = 0.5, tau: float = 1.0
-                  ) -> Float[np.ndarray | np.float64, "..."]:
+def learning_time(s: Numbers, u0: Numbers, fraction: Numbers = 0.5, tau: float = 1.0) -> Float[np.ndarray | np.float64, "..."]:
     """When a mode's strength reaches `fraction` of s: tau / (2 s) * ln(u_f (s - u0) / (u0 (s - u_f))).
 
     s > 0; 0 < u0 < s * fraction; 0 < fraction < 1. Returns times in the unit of tau.
@@ -53,16 +53,18 @@ def learning_time(s: Numbers, u0: Numbers, fraction: Numbers = 0.5, tau: float =
         raise DeepLinearError(f"fraction is {fraction}; expected 0 < fraction < 1: a mode is never complete.")
     if np.any(u0 >= fraction * s):
         raise DeepLinearError(
-            f"start u0 = {u0} is not below fraction * s = {fraction * s}; the mode starts learned. "
-            "Use a smaller start."
+            f"start u0 = {u0} is not below fraction * s = {fraction * s}; the mode starts learned. Use a smaller start."
         )
     target = fraction * s
     return tau / (2 * s) * np.log(target * (s - u0) / (u0 * (s - target)))
 
 
-def effective_start(W1: Float[np.ndarray, "outputs width"], W2: Float[np.ndarray, "width inputs"],
-                    U: Float[np.ndarray, "outputs modes"], V: Float[np.ndarray, "inputs modes"]
-                    ) -> Float[np.ndarray, " modes"]:
+def effective_start(
+    W1: Float[np.ndarray, "outputs width"],
+    W2: Float[np.ndarray, "width inputs"],
+    U: Float[np.ndarray, "outputs modes"],
+    V: Float[np.ndarray, "inputs modes"],
+) -> Float[np.ndarray, " modes"]:
     """The start u0 of each mode for a small start that is not aligned; columns of U, V: strongest mode first.
 
     Near zero the dynamics are linear, d(a + b)/dt = s (a + b) / tau with a = W1^T u, b = W2 v: the half-sum
@@ -81,8 +83,7 @@ def effective_start(W1: Float[np.ndarray, "outputs width"], W2: Float[np.ndarray
     return np.diag(np.linalg.qr(c, mode="r")) ** 2
 
 
-def imbalance(W1: Float[np.ndarray, "outputs width"], W2: Float[np.ndarray, "width inputs"]
-              ) -> Float[np.ndarray, "width width"]:
+def imbalance(W1: Float[np.ndarray, "outputs width"], W2: Float[np.ndarray, "width inputs"]) -> Float[np.ndarray, "width width"]:
     """D = W1^T W1 - W2 W2^T, which gradient flow conserves exactly (Arora, Cohen & Hazan 2018)."""
     W1, W2 = np.asarray(W1, np.float64), np.asarray(W2, np.float64)
     return W1.T @ W1 - W2 @ W2.T

@@ -83,6 +83,7 @@ def gradient_descent(loss: Loss, w: Float[Array, " p"], *, eta: float | Scalar, 
 
     The first centre is w itself. sharpness is nan; variance is that of half the last difference across the centre.
     """
+
     def one(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
         before, now = carry
         return (now, now - eta * jax.grad(loss)(now)), None
@@ -97,16 +98,22 @@ def gradient_descent(loss: Loss, w: Float[Array, " p"], *, eta: float | Scalar, 
     return _path(w, centre, jnp.full(len(centre), jnp.nan), variance)
 
 
-def gradient_flow(loss: Loss, w: Float[Array, " p"], *, eta: float | Scalar, steps: int, every: int = 1, substeps: int = 2
-                  ) -> Path:
+def gradient_flow(
+    loss: Loss, w: Float[Array, " p"], *, eta: float | Scalar, steps: int, every: int = 1, substeps: int = 2
+) -> Path:
     """w' = -eta grad L(w), by diffrax's third-order Runge-Kutta method of Bogacki and Shampine.
 
     substeps: solver steps per unit of time. Stable while eta S < 2.5 substeps.
     """
     _chunks(steps, every)
     solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(lambda t, w, _: -eta * jax.grad(loss)(w)), diffrax.Bosh3(), t0=0.0, t1=float(steps),
-        dt0=1 / substeps, y0=w, saveat=diffrax.SaveAt(ts=jnp.arange(0, steps + 1, every, dtype=w.dtype)),
+        diffrax.ODETerm(lambda t, w, _: -eta * jax.grad(loss)(w)),
+        diffrax.Bosh3(),
+        t0=0.0,
+        t1=float(steps),
+        dt0=1 / substeps,
+        y0=w,
+        saveat=diffrax.SaveAt(ts=jnp.arange(0, steps + 1, every, dtype=w.dtype)),
         max_steps=steps * substeps + 2,
     )
     blank = jnp.full(len(solution.ys), jnp.nan)
@@ -114,8 +121,16 @@ def gradient_flow(loss: Loss, w: Float[Array, " p"], *, eta: float | Scalar, ste
 
 
 def central_flow(
-    loss: Loss, w: Float[Array, " p"], basis: Float[Array, "block p"], *, eta: float | Scalar, steps: int, every: int = 1,
-    k: int = 1, substeps: int | Array = 1, iterations: int = 60,
+    loss: Loss,
+    w: Float[Array, " p"],
+    basis: Float[Array, "block p"],
+    *,
+    eta: float | Scalar,
+    steps: int,
+    every: int = 1,
+    k: int = 1,
+    substeps: int | Array = 1,
+    iterations: int = 60,
 ) -> Path:
     """The central flow of gradient descent with k oscillating directions (Cohen et al. 2025), by projected Euler steps.
 
@@ -157,9 +172,7 @@ def central_flow(
     return _path(w, centre, sharpness, variance)
 
 
-def least_oscillation(
-    slack: Float[Array, "k k"], gram: Float[Array, "k k k k"], iterations: int = 60
-) -> Float[Array, "k k"]:
+def least_oscillation(slack: Float[Array, "k k"], gram: Float[Array, "k k k k"], iterations: int = 60) -> Float[Array, "k k"]:
     """The covariance X with 0 <= X, 0 <= slack + gram[X] (both positive semidefinite) and <X, slack + gram[X]> = 0.
 
     A semidefinite complementarity problem: the optimality conditions of 1/2 <X, gram[X]> + <X, slack> over X >= 0,
@@ -184,8 +197,15 @@ def least_oscillation(
 
 
 def edge_flow(
-    loss: Loss, w: Float[Array, " p"], u: Float[Array, " p"], x: Scalar | float, *, eta: float | Scalar, steps: int,
-    every: int = 1, substeps: int | Array = 1,
+    loss: Loss,
+    w: Float[Array, " p"],
+    u: Float[Array, " p"],
+    x: Scalar | float,
+    *,
+    eta: float | Scalar,
+    steps: int,
+    every: int = 1,
+    substeps: int | Array = 1,
 ) -> Path:
     """Centre w, direction u and size x of one oscillation as coupled equations, by Euler steps.
 
@@ -255,6 +275,7 @@ def _records(
 
     A loop and not a scan, so that `stride` may be traced: one compilation then serves every number of substeps.
     """
+
     def chunk(state: tuple, _: None) -> tuple[tuple, tuple[Array, Array, Array]]:
         def more(_: int | Array, carry: tuple) -> tuple:
             state, (_, total) = carry
@@ -270,5 +291,8 @@ def _records(
 
 def _path(w: Array, centre: Array, sharpness: Array, variance: Array) -> Path:
     first = jnp.full(1, jnp.nan, w.dtype)
-    return Path(jnp.concatenate([w[None], centre]), jnp.concatenate([first, sharpness]),
-                jnp.concatenate([jnp.zeros(1, w.dtype), variance]))
+    return Path(
+        jnp.concatenate([w[None], centre]),
+        jnp.concatenate([first, sharpness]),
+        jnp.concatenate([jnp.zeros(1, w.dtype), variance]),
+    )

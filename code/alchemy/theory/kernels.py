@@ -26,16 +26,22 @@ class KernelError(ValueError):
 
 # On the line, for length 1: the kernel, its spectral density, a sampler of that density, and E omega^2.
 _GAUSSIAN = (
-    lambda t: np.exp(-(t**2) / 2), lambda w: np.exp(-(w**2) / 2) / np.sqrt(2 * np.pi),
-    lambda rng, shape: rng.standard_normal(shape), 1.0,
+    lambda t: np.exp(-(t**2) / 2),
+    lambda w: np.exp(-(w**2) / 2) / np.sqrt(2 * np.pi),
+    lambda rng, shape: rng.standard_normal(shape),
+    1.0,
 )
 _LAPLACIAN = (
-    lambda t: np.exp(-np.abs(t)), lambda w: 1 / (np.pi * (1 + w**2)),
-    lambda rng, shape: rng.standard_cauchy(shape), np.inf,
+    lambda t: np.exp(-np.abs(t)),
+    lambda w: 1 / (np.pi * (1 + w**2)),
+    lambda rng, shape: rng.standard_cauchy(shape),
+    np.inf,
 )
 _CAUCHY = (
-    lambda t: 1 / (1 + t**2), lambda w: np.exp(-np.abs(w)) / 2,
-    lambda rng, shape: rng.laplace(size=shape), 2.0,
+    lambda t: 1 / (1 + t**2),
+    lambda w: np.exp(-np.abs(w)) / 2,
+    lambda rng, shape: rng.laplace(size=shape),
+    2.0,
 )
 _KINDS = {"gaussian": _GAUSSIAN, "laplacian": _LAPLACIAN, "cauchy": _CAUCHY}
 NAMES = tuple(_KINDS)
@@ -99,8 +105,9 @@ def variance_binning(k: ArrayLike, grids: int) -> Float[np.ndarray, "*points"]:
     return np.asarray(k * (1 - k) / grids)
 
 
-def random_grids(rng: np.random.Generator, grids: int, d: int, length: float = 1.0
-                 ) -> tuple[Float[np.ndarray, "grids d"], Float[np.ndarray, "grids d"]]:
+def random_grids(
+    rng: np.random.Generator, grids: int, d: int, length: float = 1.0
+) -> tuple[Float[np.ndarray, "grids d"], Float[np.ndarray, "grids d"]]:
     """Pitches and shifts of random grids for the Laplacian kernel: x lies in cell floor((x - shift) / pitch).
 
     On the line two points at distance t share a cell of pitch p with probability max(0, 1 - t / p). With p drawn

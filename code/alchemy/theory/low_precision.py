@@ -63,8 +63,13 @@ def moment_weights(beta: float, steps: int) -> Float[np.ndarray, " steps"]:
 
 
 def adam_updates(
-    gradients: Float[np.ndarray, "steps dim"], *, learning_rate: float = 1e-3, beta1: float = 0.9,
-    beta2: float = 0.999, eps: float = 1e-8, form: str = "paper",
+    gradients: Float[np.ndarray, "steps dim"],
+    *,
+    learning_rate: float = 1e-3,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    form: str = "paper",
 ) -> Float[np.ndarray, "steps dim"]:
     """The updates that Adam makes on a given sequence of gradients, shape (steps, dim); add them to the parameters.
 

@@ -73,7 +73,7 @@ def _check(sigma_w: SupportsFloat, sigma_b: SupportsFloat = 0.0) -> tuple[float,
 def _rule() -> tuple[np.ndarray, np.ndarray]:
     x, w = np.polynomial.legendre.leggauss(NODES)
     z = REACH / 2 * (x + 1)
-    w = REACH / 2 * w * np.exp(-z**2 / 2) / np.sqrt(2 * np.pi)
+    w = REACH / 2 * w * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     return np.concatenate([-z[::-1], z]), np.concatenate([w[::-1], w])
 
 
@@ -91,8 +91,9 @@ def gaussian_pair_mean(f: Callable[[np.ndarray], np.ndarray], q: Number, c: Numb
     return np.asarray((f(shared + own) * f(shared - own)) @ weights @ weights)
 
 
-def length_map(q: Number, sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activation = "tanh"
-               ) -> Float[np.ndarray, "..."]:
+def length_map(
+    q: Number, sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activation = "tanh"
+) -> Float[np.ndarray, "..."]:
     """Mean square of a layer's preactivations, given that of the layer before: sigma_w^2 E phi(sqrt(q) z)^2 + sigma_b^2.
 
     Poole et al. (2016), eq. 3.
@@ -134,8 +135,9 @@ def _length(q: SupportsFloat | None, sigma_w: float, sigma_b: float, phi: Activa
     return length_fixed_point(sigma_w, sigma_b, phi) if q is None else float(q)
 
 
-def chi(sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activation = "tanh",
-        q: SupportsFloat | None = None) -> float:
+def chi(
+    sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activation = "tanh", q: SupportsFloat | None = None
+) -> float:
     """chi_1 = sigma_w^2 E phi'(sqrt(q) z)^2 at the length q (default: q*).
 
     It is the slope of the correlation map at 1, and the factor by which a squared gradient (or a squared small
@@ -163,8 +165,9 @@ def critical_sigma_w(sigma_b: SupportsFloat, activation: str | Activation = "tan
     return brentq(lambda w: chi(w, b, phi) - 1, 0.2, 20.0, xtol=1e-10)
 
 
-def pair_map(q: Number, c: Number, sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activation = "tanh"
-             ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def pair_map(
+    q: Number, c: Number, sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activation = "tanh"
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
     """One layer's effect on two inputs of common length q and correlation c: the new (length, correlation)."""
     w, b = _check(sigma_w, sigma_b)
     phi = activation_named(activation)
@@ -178,8 +181,13 @@ def pair_map(q: Number, c: Number, sigma_w: SupportsFloat, sigma_b: SupportsFloa
     return length, np.where(length > 0, (w**2 * product + b**2) / np.where(length > 0, length, 1), c)
 
 
-def correlation_map(c: Number, sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str | Activation = "tanh",
-                    q: SupportsFloat | None = None) -> Float[np.ndarray, "..."]:
+def correlation_map(
+    c: Number,
+    sigma_w: SupportsFloat,
+    sigma_b: SupportsFloat,
+    activation: str | Activation = "tanh",
+    q: SupportsFloat | None = None,
+) -> Float[np.ndarray, "..."]:
     """Correlation of two inputs after a layer, given the one before, at the length q (default: q*).
 
     Poole et al. (2016), eqs. 5-6.
@@ -189,8 +197,13 @@ def correlation_map(c: Number, sigma_w: SupportsFloat, sigma_b: SupportsFloat, a
     return pair_map(_length(q, w, b, phi), c, w, b, phi)[1]
 
 
-def correlation_slope(c: SupportsFloat, sigma_w: SupportsFloat, sigma_b: SupportsFloat,
-                      activation: str | Activation = "tanh", q: SupportsFloat | None = None) -> float:
+def correlation_slope(
+    c: SupportsFloat,
+    sigma_w: SupportsFloat,
+    sigma_b: SupportsFloat,
+    activation: str | Activation = "tanh",
+    q: SupportsFloat | None = None,
+) -> float:
     """Derivative of the correlation map at c and the fixed length: sigma_w^2 E phi'(u) phi'(v); chi_1 at c = 1.
 
     Schoenholz et al. (2017), eq. 9.
@@ -242,8 +255,14 @@ def xi_gradient(sigma_w: SupportsFloat, sigma_b: SupportsFloat, activation: str 
     return _scale(chi(sigma_w, sigma_b, activation))
 
 
-def trajectory(layers: int, q: SupportsFloat, c: SupportsFloat, sigma_w: SupportsFloat, sigma_b: SupportsFloat,
-               activation: str | Activation = "tanh") -> tuple[Float[np.ndarray, " depths"], Float[np.ndarray, " depths"]]:
+def trajectory(
+    layers: int,
+    q: SupportsFloat,
+    c: SupportsFloat,
+    sigma_w: SupportsFloat,
+    sigma_b: SupportsFloat,
+    activation: str | Activation = "tanh",
+) -> tuple[Float[np.ndarray, " depths"], Float[np.ndarray, " depths"]]:
     """Lengths and correlations of two inputs through `layers` layers: two arrays of layers + 1 entries, the start first.
 
     q, c: of the preactivations that enter the first nonlinearity.

@@ -32,8 +32,9 @@ def _check(C: float, beta1: float, beta2: float) -> None:
         raise OnlineError(f"C is {C}, beta1 is {beta1}, beta2 is {beta2}; expected C > 1 and both betas in [0, 1).")
 
 
-def periodic_moments(C: SupportsFloat, period: SupportsInt, beta1: SupportsFloat, beta2: SupportsFloat
-                     ) -> tuple[Float[np.ndarray, " period"], Float[np.ndarray, " period"]]:
+def periodic_moments(
+    C: SupportsFloat, period: SupportsInt, beta1: SupportsFloat, beta2: SupportsFloat
+) -> tuple[Float[np.ndarray, " period"], Float[np.ndarray, " period"]]:
     """(m, v) k = 0 .. period - 1 steps after the large gradient, once the start is forgotten.
 
     Geometric series over all past periods: an average with decay beta of a sequence that is -1, and C at multiples of
@@ -49,8 +50,9 @@ def periodic_moments(C: SupportsFloat, period: SupportsInt, beta1: SupportsFloat
     return m, v
 
 
-def periodic_drift(C: SupportsFloat, period: SupportsInt, beta2: SupportsFloat, beta1: SupportsFloat = 0.0, *,
-                   amsgrad: bool = False) -> float:
+def periodic_drift(
+    C: SupportsFloat, period: SupportsInt, beta2: SupportsFloat, beta1: SupportsFloat = 0.0, *, amsgrad: bool = False
+) -> float:
     """Displacement of x in one period at alpha = 1, away from the walls: -sum of m / sqrt(v).
 
     amsgrad: divide by the largest v of the period instead, which is what AMSGrad's running maximum becomes.
@@ -114,6 +116,7 @@ def random_drift(C: SupportsFloat, delta: SupportsFloat, beta2: SupportsFloat) -
 
 def critical_random_beta2(C: SupportsFloat, delta: SupportsFloat) -> float:
     """The beta2 at which the random drift (beta1 = 0) changes sign; 0 if Adam walks the right way at every beta2."""
+
     def drift(gap: float) -> float:
         return random_drift(C, delta, 1 - gap)
 
@@ -161,8 +164,9 @@ class Accounts(NamedTuple):
     gamma: np.ndarray
 
 
-def accounts(x: ArrayLike, g: ArrayLike, v: ArrayLike, step: ArrayLike, *, optimum: SupportsFloat = -1.0,
-             diameter: SupportsFloat = 2.0) -> Accounts:
+def accounts(
+    x: ArrayLike, g: ArrayLike, v: ArrayLike, step: ArrayLike, *, optimum: SupportsFloat = -1.0, diameter: SupportsFloat = 2.0
+) -> Accounts:
     """The proof's books for beta1 = 0 and linear losses g_t x.
 
     x: (steps + 1,), the points played and the one after. g, v, step: (steps,), gradient, what the step was divided by
@@ -175,8 +179,10 @@ def accounts(x: ArrayLike, g: ArrayLike, v: ArrayLike, step: ArrayLike, *, optim
     scale = np.sqrt(v) / step
     distance = (x - float(optimum)) ** 2
     return Accounts(
-        regret=np.cumsum(g * (x[:-1] - float(optimum))), potential=np.cumsum(scale / 2 * (distance[:-1] - distance[1:])),
-        claimed=float(diameter) ** 2 * scale / 2, noise=np.cumsum(step * g**2 / (2 * np.sqrt(v))),
+        regret=np.cumsum(g * (x[:-1] - float(optimum))),
+        potential=np.cumsum(scale / 2 * (distance[:-1] - distance[1:])),
+        claimed=float(diameter) ** 2 * scale / 2,
+        noise=np.cumsum(step * g**2 / (2 * np.sqrt(v))),
         gamma=np.diff(scale, prepend=0.0),
     )
 

@@ -176,8 +176,10 @@ def lstm_step(sigma_w: SupportsFloat, sigma_x: SupportsFloat, forget_bias: Suppo
     def parts(h: float) -> tuple[_Moments, _Moments, _Moments, float]:
         f, i, g = _gate(w**2 * h + x**2, float(forget_bias)), _gate(w**2 * h + x**2), _squash(w**2 * h + x**2)
         if f.square >= 1 - 1e-9:
-            raise RecurrenceError(f"forget_bias is {float(forget_bias)}; expected a gate that forgets: without one the "
-                                  "cell's variance grows without end.")
+            raise RecurrenceError(
+                f"forget_bias is {float(forget_bias)}; expected a gate that forgets: without one the "
+                "cell's variance grows without end."
+            )
         return f, i, g, i.square * g.square / (1 - f.square)
 
     def output(h: float) -> float:

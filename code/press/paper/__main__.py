@@ -39,11 +39,16 @@ def about() -> dict[str, str]:
     devices = " and ".join(sorted({found["device"] for found in runs.results(scale, int(seed)).values()}))
     run = f"Every measured number was computed by the run that built it: scale {scale}, seed {seed}"
     return {
-        "title": title, "subtitle": subtitle[:1].upper() + subtitle[1:],
-        "author": " and ".join(whole.authors), "version": whole.version,
-        "date": f"{when.day} {when:%B %Y}", "modified": f"{whole.date}T00:00:00Z",
-        "run": f"{run}{', on ' + devices if devices else ''}.", "repository": stated["repository-code"],
-        "keywords": ", ".join(stated.get("keywords", [])), "abstract": " ".join(stated.get("abstract", "").split()),
+        "title": title,
+        "subtitle": subtitle[:1].upper() + subtitle[1:],
+        "author": " and ".join(whole.authors),
+        "version": whole.version,
+        "date": f"{when.day} {when:%B %Y}",
+        "modified": f"{whole.date}T00:00:00Z",
+        "run": f"{run}{', on ' + devices if devices else ''}.",
+        "repository": stated["repository-code"],
+        "keywords": ", ".join(stated.get("keywords", [])),
+        "abstract": " ".join(stated.get("abstract", "").split()),
         "logo": re.sub(r"<\?xml.*?\?>", "", (ROOT / "book/_static/logo.svg").read_text(encoding="utf-8")),
     }
 
@@ -96,8 +101,12 @@ def main() -> int:
             maker = pdf if options.kind == "pdf" else epub
             measured = maker.make(chapters, facts, site / "_static", sheets, draft, out / "work", say)
             draft.replace(target)
-            known = {"key": key, "seconds": round(time.perf_counter() - start, 1), "date": f"{datetime.date.today()}",
-                     "bytes": target.stat().st_size}
+            known = {
+                "key": key,
+                "seconds": round(time.perf_counter() - start, 1),
+                "date": f"{datetime.date.today()}",
+                "bytes": target.stat().st_size,
+            }
             state[options.kind] = measured | known
             memory.write_text(json.dumps(state, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except PaperError as error:

@@ -12,8 +12,16 @@ from typing import Any
 from press.paper.assemble import PaperError
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--font-render-hinting=none")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--font-render-hinting=none",
+)
 
 
 def chromium() -> str:
@@ -39,7 +47,8 @@ def chromium() -> str:
     raise PaperError(
         f"No Chromium found (looked at $CHROMIUM and for {', '.join(NAMES)}). Install one (Debian, Ubuntu: `apt install "
         "chromium`; macOS: `brew install --cask chromium`; anywhere: `.venv/bin/python -m playwright install chromium`), "
-        "or name it: `make pdf CHROMIUM=/path/to/chrome`.")
+        "or name it: `make pdf CHROMIUM=/path/to/chrome`."
+    )
 
 
 @contextmanager
@@ -55,8 +64,9 @@ def opened(path: Path, width: int = 612) -> Iterator[Any]:
         try:
             page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
             page.set_default_timeout(300_000)
-            page.route("**/*", lambda route: route.continue_() if route.request.url.startswith(("file:", "data:"))
-                       else route.abort())
+            page.route(
+                "**/*", lambda route: route.continue_() if route.request.url.startswith(("file:", "data:")) else route.abort()
+            )
             page.emulate_media(media="print", color_scheme="light")
             page.goto(path.as_uri())
             page.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")

@@ -55,28 +55,36 @@ CONVERT = r"""html => {
 
 def document(title: str, body: str) -> str:
     """An XHTML file around a serialised body."""
-    return (f'<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n<html xmlns="{XHTML}" '
-            'xmlns:epub="http://www.idpf.org/2007/ops" lang="en" xml:lang="en"><head><meta charset="utf-8"/>'
-            f'<title>{escape(title)}</title><link rel="stylesheet" type="text/css" href="style.css"/></head>{body}</html>\n')
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n<html xmlns="{XHTML}" '
+        'xmlns:epub="http://www.idpf.org/2007/ops" lang="en" xml:lang="en"><head><meta charset="utf-8"/>'
+        f'<title>{escape(title)}</title><link rel="stylesheet" type="text/css" href="style.css"/></head>{body}</html>\n'
+    )
 
 
 def title_page(about: Mapping[str, str]) -> str:
     """The title page, with licence, version and the run that computed the numbers."""
     e = {name: escape(value) for name, value in about.items()}
     link = f'<a href="{e["repository"]}">{e["repository"]}</a>'
-    return document(about["title"], f"""<body class="title-page" epub:type="titlepage"><h1>{e["title"]}</h1>
+    return document(
+        about["title"],
+        f"""<body class="title-page" epub:type="titlepage"><h1>{e["title"]}</h1>
 <p class="subtitle">{e["subtitle"]}</p><p>{e["author"]}</p><p>Version {e["version"]}, {e["date"]}. {e["run"]}</p>
 <p>Text and figures: <a href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>. Code: MIT. Quotations are short
-and belong to their authors.</p><p>Source, and the chapters as notebooks: {link}</p></body>""")
+and belong to their authors.</p><p>Source, and the chapters as notebooks: {link}</p></body>""",
+    )
 
 
 def navigation(chapters: list[Chapter], title: str) -> str:
     """The table of contents: parts, chapters, sections."""
+
     def entry(chapter: Chapter) -> str:
-        inner = "".join(f'<li><a href="{chapter.slug}.xhtml#{anchor}">{escape(text)}</a></li>'
-                        for level, anchor, text in chapter.headings if level == 2)
-        return (f'<li><a href="{chapter.slug}.xhtml">{escape(chapter.title)}</a>'
-                f"{f'<ol>{inner}</ol>' if inner else ''}</li>")
+        inner = "".join(
+            f'<li><a href="{chapter.slug}.xhtml#{anchor}">{escape(text)}</a></li>'
+            for level, anchor, text in chapter.headings
+            if level == 2
+        )
+        return f'<li><a href="{chapter.slug}.xhtml">{escape(chapter.title)}</a>{f"<ol>{inner}</ol>" if inner else ""}</li>'
 
     rows, open_part = ['<li><a href="title.xhtml">Title page</a></li>'], False
     for chapter in chapters:
@@ -85,9 +93,11 @@ def navigation(chapters: list[Chapter], title: str) -> str:
             open_part = True
         rows.append(entry(chapter))
     rows.append("</ol></li>" if open_part else "")
-    marks = ('<nav epub:type="landmarks" hidden="hidden"><h2>Landmarks</h2><ol>'
-             '<li><a epub:type="toc" href="nav.xhtml">Contents</a></li>'
-             f'<li><a epub:type="bodymatter" href="{chapters[0].slug}.xhtml">Begin reading</a></li></ol></nav>')
+    marks = (
+        '<nav epub:type="landmarks" hidden="hidden"><h2>Landmarks</h2><ol>'
+        '<li><a epub:type="toc" href="nav.xhtml">Contents</a></li>'
+        f'<li><a epub:type="bodymatter" href="{chapters[0].slug}.xhtml">Begin reading</a></li></ol></nav>'
+    )
     return document(title, f'<body><nav epub:type="toc" id="toc"><h1>Contents</h1><ol>{"".join(rows)}</ol></nav>{marks}</body>')
 
 
@@ -98,14 +108,19 @@ def package(about: Mapping[str, str], chapters: list[Chapter], files: Mapping[st
     items = []
     for name, data in sorted(files.items()):
         kind = "application/xhtml+xml" if name.endswith(".xhtml") else mimetypes.guess_type(name)[0] or "application/octet-stream"
-        traits = [trait for trait, sign in (("nav", b'epub:type="toc" id'), ("mathml", b"<math"), ("svg", b"<svg"))
-                  if name.endswith(".xhtml") and sign in data] + (["cover-image"] if name == "cover.png" else [])
+        traits = [
+            trait
+            for trait, sign in (("nav", b'epub:type="toc" id'), ("mathml", b"<math"), ("svg", b"<svg"))
+            if name.endswith(".xhtml") and sign in data
+        ] + (["cover-image"] if name == "cover.png" else [])
         given = f' properties="{" ".join(traits)}"' if traits else ""
         items.append(f'<item id="{identifier(name)}" href="{name}" media-type="{kind}"{given}/>')
     spine = "".join(f'<itemref idref="{identifier(f"{slug}.xhtml")}"/>' for slug in ["title", "nav", *(c.slug for c in chapters)])
     subjects = "".join(f"<dc:subject>{escape(word)}</dc:subject>" for word in about["keywords"].split(", "))
-    features = "".join(f'<meta property="schema:accessibilityFeature">{word}</meta>' for word in
-                       ("alternativeText", "MathML", "structuralNavigation", "tableOfContents", "readingOrder"))
+    features = "".join(
+        f'<meta property="schema:accessibilityFeature">{word}</meta>'
+        for word in ("alternativeText", "MathML", "structuralNavigation", "tableOfContents", "readingOrder")
+    )
     return f"""<?xml version="1.0" encoding="utf-8"?>
 <package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="book" xml:lang="en">
 <metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:identifier id="book">urn:uuid:{identity}</dc:identifier>
@@ -126,13 +141,23 @@ def identifier(name: str) -> str:
     return "f-" + re.sub(r"[^A-Za-z0-9]+", "-", name)
 
 
-def make(chapters: list[Chapter], about: Mapping[str, str], static: Path, styles: list[str], out: Path,
-         work: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def make(
+    chapters: list[Chapter],
+    about: Mapping[str, str],
+    static: Path,
+    styles: list[str],
+    out: Path,
+    work: Path,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
     """Write the EPUB; returns what was measured. Raises PaperError for a formula or a page that did not survive."""
     work.mkdir(parents=True, exist_ok=True)
     owner = {tag["id"]: c.slug for c in chapters for tag in [c.body, *c.body.find_all(id=True)] if tag.get("id")}
-    files: dict[str, bytes] = {"style.css": STYLE.read_bytes(), "title.xhtml": title_page(about).encode(),
-                               "nav.xhtml": navigation(chapters, about["title"]).encode()}
+    files: dict[str, bytes] = {
+        "style.css": STYLE.read_bytes(),
+        "title.xhtml": title_page(about).encode(),
+        "nav.xhtml": navigation(chapters, about["title"]).encode(),
+    }
     html = {chapter.slug: portable(chapter, owner, files) for chapter in chapters}
     stage, formulas, failed = work / "epub.html", 0, []
     stage.write_text(cover(about, static), encoding="utf-8")
@@ -165,8 +190,15 @@ def portable(chapter: Chapter, owner: Mapping[str, str], files: dict[str, bytes]
         path = Path(image["src"])
         files[f"images/{path.name}"] = drawing(path.read_bytes()) if path.suffix == ".svg" else path.read_bytes()
         text = text.replace(f'src="{escape(str(path))}"', f'src="images/{path.name}"')
-    return re.sub(r'href="#([^"]+)"', lambda m: f'href="{owner[m[1]]}.xhtml{"" if m[1] in owner.values() else "#" + m[1]}"'
-                  if owner.get(m[1]) not in (None, chapter.slug) else m[0], text)
+    return re.sub(
+        r'href="#([^"]+)"',
+        lambda m: (
+            f'href="{owner[m[1]]}.xhtml{"" if m[1] in owner.values() else "#" + m[1]}"'
+            if owner.get(m[1]) not in (None, chapter.slug)
+            else m[0]
+        ),
+        text,
+    )
 
 
 def drawing(svg: bytes) -> bytes:
@@ -190,9 +222,11 @@ em {{ font-family: "Source Serif 4", serif; }} p {{ margin: 0 80px 200px; }}</st
 
 def write(out: Path, files: Mapping[str, bytes]) -> None:
     """The archive: the type first and stored, then the container, then the book."""
-    container = ('<?xml version="1.0"?>\n<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
-                 '<rootfiles><rootfile full-path="book/package.opf" media-type="application/oebps-package+xml"/>'
-                 "</rootfiles></container>\n")
+    container = (
+        '<?xml version="1.0"?>\n<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
+        '<rootfiles><rootfile full-path="book/package.opf" media-type="application/oebps-package+xml"/>'
+        "</rootfiles></container>\n"
+    )
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(zipfile.ZipInfo("mimetype", EPOCH), "application/epub+zip", zipfile.ZIP_STORED)
         for name, data in [("META-INF/container.xml", container.encode()), *((f"book/{n}", d) for n, d in sorted(files.items()))]:

@@ -138,8 +138,10 @@ def table_of_contents(chapters: list[Chapter], pages: Mapping[str, int]) -> str:
         for level, anchor, text in chapter.headings:
             if level <= 2:
                 page = pages.get(anchor, 0)
-                rows.append(f'<li class="toc-{level}"><a href="#{anchor}"><span class="toc-text">{escape(text)}</span>'
-                            f'<span class="toc-dots"></span><span class="toc-page">{page or "000"}</span></a></li>')
+                rows.append(
+                    f'<li class="toc-{level}"><a href="#{anchor}"><span class="toc-text">{escape(text)}</span>'
+                    f'<span class="toc-dots"></span><span class="toc-page">{page or "000"}</span></a></li>'
+                )
     return f'<section class="contents"><h1 id="contents">Contents</h1><ol>{"".join(rows)}</ol></section>'
 
 
@@ -168,16 +170,24 @@ def page_name(chapter: Chapter) -> str:
 
 def running_heads(chapters: list[Chapter]) -> str:
     """A named page for every chapter, which carries its title above the text."""
-    return "\n".join(f'@page {page_name(c)} {{ @top-right {{ content: {json.dumps(c.title, ensure_ascii=False)} }} }}'
-                     for c in chapters[1:])  # the first page's title is the book's
+    return "\n".join(
+        f'@page {page_name(c)} {{ @top-right {{ content: {json.dumps(c.title, ensure_ascii=False)} }} }}' for c in chapters[1:]
+    )  # the first page's title is the book's
 
 
 def whole(chapters: list[Chapter], about: Mapping[str, str], static: Path, styles: list[str], pages: Mapping[str, int]) -> str:
     """The HTML of the whole book."""
     sheets = "".join(f'<link rel="stylesheet" href="{(static / name).as_uri()}">' for name in [FONTS, *styles])
     parts = "\n".join(chapter_html(chapter, pages) for chapter in chapters)
-    settings = {"startup": {"typeset": False}, "options": {"enableAssistiveMml": False, "enableMenu": False,
-                "ignoreHtmlClass": "tex2jax_ignore|mathjax_ignore", "processHtmlClass": "tex2jax_process|math"}}
+    settings = {
+        "startup": {"typeset": False},
+        "options": {
+            "enableAssistiveMml": False,
+            "enableMenu": False,
+            "ignoreHtmlClass": "tex2jax_ignore|mathjax_ignore",
+            "processHtmlClass": "tex2jax_process|math",
+        },
+    }
     return f"""<!DOCTYPE html><html lang="en" data-theme="light" data-mode="light"><head><meta charset="utf-8">
 <title>{escape(about["title"])}: {escape(about["subtitle"])}</title>{sheets}<style>{running_heads(chapters)}</style>
 <script>window.MathJax = {json.dumps(settings)}</script><script src="{(static / "mathjax/tex-chtml.js").as_uri()}"></script>
@@ -207,8 +217,15 @@ def print_once(source: Path, target: Path) -> dict[str, Any]:
     return {"formulas": formulas, "smaller": smaller, "outside": outside, "broken": broken}
 
 
-def make(chapters: list[Chapter], about: Mapping[str, str], static: Path, styles: list[str], out: Path,
-         work: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def make(
+    chapters: list[Chapter],
+    about: Mapping[str, str],
+    static: Path,
+    styles: list[str],
+    out: Path,
+    work: Path,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
     """Write the PDF; returns what was measured. Raises PaperError if a link, a bookmark or a line got lost."""
     work.mkdir(parents=True, exist_ok=True)
     source, draft = work / "book.html", work / "draft.pdf"
@@ -227,8 +244,14 @@ def make(chapters: list[Chapter], about: Mapping[str, str], static: Path, styles
         raise PaperError("The page numbers did not settle in four passes; look at the contents in print.css.")
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium counts its objects five short
     writer = PdfWriter(clone_from=draft)
-    writer.add_metadata({"/Title": f"{about['title']}: {about['subtitle']}", "/Author": about["author"],
-                         "/Subject": about["subtitle"], "/Keywords": about["keywords"]})
+    writer.add_metadata(
+        {
+            "/Title": f"{about['title']}: {about['subtitle']}",
+            "/Author": about["author"],
+            "/Subject": about["subtitle"],
+            "/Keywords": about["keywords"],
+        }
+    )
     writer.page_mode = "/UseOutlines"
     name_bookmarks(writer, [title for chapter in chapters for title in titles(chapter)])
     writer.write(out)

@@ -90,12 +90,15 @@ for descriptor in range(3, 64):
         except OSError:
             break
 """
-FORGED = [b'{"value": [{"value": 1.0, "share": 1.0}], "error": "none"}', b'[]',
-          b'{"error": {"where": 3, "type": {}, "text": [1]}}',
-          b'{"value": {"low": 1e999, "high": 1%s, "confidence": 0.5}}' % (b"0" * 400),
-          b'{"value": [{"value": {"array": ["<f1", [Infinity], ""]}}, {"value": {"array": ["<f8", [0, 1%s], ""]}}, {"error": 1},'
-          b' {"error": {"where": "x", "text": {"a": 1}}}], "printed": {"a": 1}, "seconds": "never"}' % (b"0" * 40),
-          b'{"value": "\\ud800", "printed": "\\ud800"}']
+FORGED = [
+    b'{"value": [{"value": 1.0, "share": 1.0}], "error": "none"}',
+    b'[]',
+    b'{"error": {"where": 3, "type": {}, "text": [1]}}',
+    b'{"value": {"low": 1e999, "high": 1%s, "confidence": 0.5}}' % (b"0" * 400),
+    b'{"value": [{"value": {"array": ["<f1", [Infinity], ""]}}, {"value": {"array": ["<f8", [0, 1%s], ""]}}, {"error": 1},'
+    b' {"error": {"where": "x", "text": {"a": 1}}}], "printed": {"a": 1}, "seconds": "never"}' % (b"0" * 40),
+    b'{"value": "\\ud800", "printed": "\\ud800"}',
+]
 PATCH = """
 import json, math, builtins
 np.average = np.linalg.norm = np.asarray = lambda *a, **k: 1.0

@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = sorted((ROOT / "chapters").glob("*/assignment/source.md"))
-RUN = 8                       # words in a row that are nobody's coincidence, in 30 or more characters
+RUN = 8  # words in a row that are nobody's coincidence, in 30 or more characters
 REGION = re.compile(r"BEGIN (SOLUTION|RUBRIC|HIDDEN TESTS).*?END \1", re.DOTALL)
 ESSAY = re.compile(r'(?m)^\+\+\+ \{.*"solution": true.*\}\n(.*?)(?=^\+\+\+|^```\{code-cell\})', re.DOTALL | re.MULTILINE)
 TEXTS = {".html", ".js", ".txt", ".md", ".py", ".json", ".ipynb", ".xml", ".css", ".svg", ".inv", ".csv", ""}
@@ -31,7 +31,7 @@ def words(text: str) -> list[str]:
 def runs(text: str) -> set[str]:
     """Every RUN words in a row."""
     found = words(text)
-    made = (" ".join(found[n:n + RUN]) for n in range(len(found) - RUN + 1))
+    made = (" ".join(found[n : n + RUN]) for n in range(len(found) - RUN + 1))
     return {run for run in made if len(run) >= 30}
 
 

@@ -33,12 +33,26 @@ SECRET = b"the secret of these tests 0123456789"
 PEOPLE = [release.Student("ada"), release.Student("bob")]
 
 
-@pytest.mark.parametrize("text", [
-    "[x](javascript:alert(1))", "[x](&#106;avascript:alert(1))", "[x](vbscript&colon;a)", "[x](java&Tab;script:alert(1))",
-    "see [Figure 1][f].\n\n[f]: javascript:alert(1)", "[f]\n\n> [f]: javascript:alert(1)", "- [f]:\n  javascript:alert(1)\n\n[f]",
-    "![x](http://example.org/p.png)", "![x](attachment:foo)", "![x][p]\n\n[p]: http://example.org/p.png", "[^1]\n\n[^1]: a",
-    "[x](<javascript:alert(1)>)", "<javascript:alert(1)>", "<img src=x onerror=alert(1)>", "$a<$<img src=x onerror=alert(1)>",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[x](javascript:alert(1))",
+        "[x](&#106;avascript:alert(1))",
+        "[x](vbscript&colon;a)",
+        "[x](java&Tab;script:alert(1))",
+        "see [Figure 1][f].\n\n[f]: javascript:alert(1)",
+        "[f]\n\n> [f]: javascript:alert(1)",
+        "- [f]:\n  javascript:alert(1)\n\n[f]",
+        "![x](http://example.org/p.png)",
+        "![x](attachment:foo)",
+        "![x][p]\n\n[p]: http://example.org/p.png",
+        "[^1]\n\n[^1]: a",
+        "[x](<javascript:alert(1)>)",
+        "<javascript:alert(1)>",
+        "<img src=x onerror=alert(1)>",
+        "$a<$<img src=x onerror=alert(1)>",
+    ],
+)
 def test_an_essay_holds_no_image_and_no_link_that_hides_its_address(text: str) -> None:
     page = markdown2html(readers.harmless(text)).lower()
     shown = re.sub(r'<a href="(https?://[^"]*)">\1</a>', "", page)  # a bare address, which says where it leads
@@ -52,8 +66,10 @@ def test_a_formula_leads_nowhere(command: str) -> None:
 
 
 def test_an_essay_of_blank_lines_stalls_no_comparison() -> None:
-    read, seen = ("\n".join(" " * random.Random(n + shift).randrange(110) + "ab"[n % 2] * (n % 3) for n in range(20_000))
-                  for shift in (0, 10**6))
+    read, seen = (
+        "\n".join(" " * random.Random(n + shift).randrange(110) + "ab"[n % 2] * (n % 3) for n in range(20_000))
+        for shift in (0, 10**6)
+    )
     begun = time.monotonic()
     note = readers._changes({"read": read, "seen": seen, "changed": True})
     assert time.monotonic() - begun < 5 and "beginning only" in note
@@ -62,15 +78,19 @@ def test_an_essay_of_blank_lines_stalls_no_comparison() -> None:
 
 def test_a_text_longer_than_anybody_reads_is_cut_and_noted() -> None:
     about = {"grade": True, "solution": True, "locked": False, "grade_id": "essay", "points": 5, "schema_version": 3}
-    opening = {"cell_type": "code", "source": "work = assignment.open('x')",
-               "metadata": {"nbgrader": about | {"grade_id": "open", "grade": False, "locked": True, "solution": False}}}
+    opening = {
+        "cell_type": "code",
+        "source": "work = assignment.open('x')",
+        "metadata": {"nbgrader": about | {"grade_id": "open", "grade": False, "locked": True, "solution": False}},
+    }
     released = {"cells": [opening, {"cell_type": "markdown", "source": "Write.", "metadata": {"nbgrader": about}}]}
     plan = submission.plan(released, [submission.Cell("markdown", "a" * 100_000, "essay")], [])
     assert len(plan.texts["essay"]) == submission.ESSAY_CHARACTERS and any("100,000" in note for note in plan.notes)
 
 
-@pytest.mark.parametrize("error", [{"type": "\ud800"}, {"type": "E", "where": ["\ud800"]},
-                                   {"type": "WireError", "text": "\udc00"}])
+@pytest.mark.parametrize(
+    "error", [{"type": "\ud800"}, {"type": "E", "where": ["\ud800"]}, {"type": "WireError", "text": "\udc00"}]
+)
 def test_half_a_surrogate_pair_reaches_no_message(error: dict[str, Any]) -> None:
     item = Item("a/b", 10, "function", reference=lambda v, x: 1.0, compare=close())
     said = scoring.of_function(item, {}, [(1,)], [{"error": error}]).message + scoring.complaint(error)
@@ -95,8 +115,9 @@ def test_one_student_whose_result_cannot_be_written_stops_nobody_else(tmp_path: 
     notes = gradebook.sync(DEMO, tmp_path, [SLUG], PEOPLE, SECRET)
     assert len(notes) == 1 and notes[0].startswith(f"ada/{SLUG}") and (tmp_path / "autograded" / "bob").is_dir()
     row = feedback._row
-    monkeypatch.setattr(feedback, "_row", lambda book, slug, student, graded: row(
-        book, slug, student if student == "bob" else "nobody", graded))
+    monkeypatch.setattr(
+        feedback, "_row", lambda book, slug, student, graded: row(book, slug, student if student == "bob" else "nobody", graded)
+    )
     stopped: list[str] = []
     pages = list(feedback.write(DEMO, tmp_path, [SLUG], PEOPLE, stopped.append))
     assert [page.parent.name for page in pages] == ["bob"] and len(stopped) == 1, stopped
@@ -119,16 +140,20 @@ def brought(tmp_path: Path, metadata: str, members: dict[str, str]) -> tuple[dic
 
 
 def test_a_name_that_is_another_students_id_takes_nothing(tmp_path: Path) -> None:
-    metadata = (SUBMISSION.format(1, "Ada", "", "ada@example.org", "2026-10-01 10:00:00 Z")
-                + SUBMISSION.format(2, "ada", "", "bob@example.org", "2026-10-02 10:00:00 Z"))
+    metadata = SUBMISSION.format(1, "Ada", "", "ada@example.org", "2026-10-01 10:00:00 Z") + SUBMISSION.format(
+        2, "ada", "", "bob@example.org", "2026-10-02 10:00:00 Z"
+    )
     found, notes = brought(tmp_path, metadata, {f"export/submission_{n}/{SLUG}.ipynb": name for n, name in ((1, "A"), (2, "B"))})
     assert found == {"ada": "A", "bob": "B"} and notes == []
     assert (tmp_path / "in" / "ada" / SLUG / "timestamp.txt").read_text().startswith("2026-10-01T10")
 
 
 def test_two_that_claim_one_student_are_both_left_out_and_named(tmp_path: Path) -> None:
-    metadata = (SUBMISSION.format(1, "Ada", "", "ada@example.org", "") + SUBMISSION.format(2, "Bob", "ada", "", "")
-                + SUBMISSION.format(3, "Bob", "ada", "bob@example.org", ""))
+    metadata = (
+        SUBMISSION.format(1, "Ada", "", "ada@example.org", "")
+        + SUBMISSION.format(2, "Bob", "ada", "", "")
+        + SUBMISSION.format(3, "Bob", "ada", "bob@example.org", "")
+    )
     found, notes = brought(tmp_path, metadata, {f"export/submission_{n}/{SLUG}.ipynb": str(n) for n in (1, 2, 3)})
     assert found == {} and any("submission_1 and submission_2 both claim it" in note for note in notes)
     assert any("more than one student" in note for note in notes)
@@ -240,8 +265,14 @@ def test_the_inside_sees_no_assignment_and_no_grader() -> None:
     assert "error" not in reply, reply
     four = [f"/course/course/{name}.py" for name in ("__init__", "assignment", "runner", "wire")]
     assert reply["printed"].splitlines() == [
-        f"OURS {four}", "GRADER ['assignment', 'runner', 'wire']", "ASSIGNMENTS []", "NO DEMONSTRATION True",
-        "grade True", "items True", "variants True"]
+        f"OURS {four}",
+        "GRADER ['assignment', 'runner', 'wire']",
+        "ASSIGNMENTS []",
+        "NO DEMONSTRATION True",
+        "grade True",
+        "items True",
+        "variants True",
+    ]
 
 
 def test_a_process_that_will_not_stop_is_ended_by_its_processor_time_and_a_sleeping_one_by_the_clock() -> None:

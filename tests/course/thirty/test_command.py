@@ -54,8 +54,14 @@ def run(where: Path, *words: object, check: bool = True, **environment: str) -> 
 
 def run_outside(where: Path, *words: object, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command as a process of its own."""
-    done = subprocess.run([*KIT, *map(str, words)], cwd=where, text=True, capture_output=True, check=False,
-                          env=ENVIRONMENT | {variants.VARIABLE: SECRET} | environment)
+    done = subprocess.run(
+        [*KIT, *map(str, words)],
+        cwd=where,
+        text=True,
+        capture_output=True,
+        check=False,
+        env=ENVIRONMENT | {variants.VARIABLE: SECRET} | environment,
+    )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -83,8 +89,13 @@ def test_a_grader_killed_in_a_class_of_200_goes_on_where_it_stopped(tmp_path: Pa
     for n, name in enumerate(names):
         submitted(tmp_path, name, None if n % 50 == 0 else b"no notebook")
     command = ["grade", *common(tmp_path, *names), "--submitted", tmp_path / "in", "--workers", "2"]
-    running = subprocess.Popen([*KIT, *map(str, command)], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               env=ENVIRONMENT | {variants.VARIABLE: SECRET})
+    running = subprocess.Popen(
+        [*KIT, *map(str, command)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT | {variants.VARIABLE: SECRET},
+    )
     folder, end = tmp_path / "out" / "results" / SLUG, time.monotonic() + 120
     while len(list(folder.glob("*.json"))) < 60 and time.monotonic() < end:
         time.sleep(0.002)
@@ -105,8 +116,10 @@ def test_a_grader_killed_in_a_class_of_200_goes_on_where_it_stopped(tmp_path: Pa
 
 def gradescope(where: Path, *names: str) -> Path:
     """A zip as Gradescope exports it, with a path that leads out and a file that bursts."""
-    people = "".join(f"submission_{n}:\n  :submitters:\n  - :name: {name}\n    :email: {name}@example.org\n    :sid: {name}\n"
-                     for n, name in enumerate(names))
+    people = "".join(
+        f"submission_{n}:\n  :submitters:\n  - :name: {name}\n    :email: {name}@example.org\n    :sid: {name}\n"
+        for n, name in enumerate(names)
+    )
     path = where / "export.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("assignment_1_export/submission_metadata.yml", people)
@@ -144,7 +157,7 @@ def test_a_damaged_zip_costs_its_author_and_nobody_else(tmp_path: Path) -> None:
     run(tmp_path, "release", *names)
     data = bytearray(gradescope(tmp_path, "ada", "bob").read_bytes())
     at = data.index(b"submission_0/my homework.ipynb") + 200
-    data[at:at + 40] = b"\xff" * 40
+    data[at : at + 40] = b"\xff" * 40
     (tmp_path / "export.zip").write_bytes(data)
     done = run(tmp_path, "grade", *names, "--submitted", tmp_path / "export.zip", "--no-sandbox", check=False)
     assert "cannot be unpacked" in done.stderr
@@ -172,25 +185,38 @@ def test_without_a_sandbox_nothing_runs_unless_it_is_asked_for(tmp_path: Path) -
     assert "1 of 1 submissions graded, without a sandbox" in done.stdout and "run with your rights" in done.stderr
 
 
-@pytest.mark.parametrize(("files", "words", "message"), [
-    ({}, ["--roster", "none.csv"], "student,name,email\n  ada,Ada Example,ada@example.org"),
-    ({"r.csv": "name\nAda\n"}, ["--roster", "r.csv"], "no column `student`"),
-    ({}, ["--students", "../ada"], "no path"),
-    ({}, ["--students", "ada", "--overlay", "none"], "the overlay none is no folder"),
-    ({"o/x": ""}, ["--students", "ada", "--overlay", "o"], "holds neither course.toml nor"),
-    ({"o/course.toml": "[due"}, ["--students", "ada", "--overlay", "o"], "course.toml cannot be read"),
-    ({"o/course.toml": "[due]\n90-dem = 2026-10-05T23:59:00+02:00"}, ["--students", "ada", "--overlay", "o"],
-     "no assignment 90-dem; expected one of 90-demo"),
-    ({"o/course.toml": "[due]\n90-demo = 2026-10-05T23:59:00"}, ["--students", "ada", "--overlay", "o"], "with its zone"),
-    ({"o/course.toml": "[limits]\nmemory = 3"}, ["--students", "ada", "--overlay", "o"], "memory is no limit; expected one of"),
-    ({"o/course.toml": "[late]\nper_day = '10 %'"}, ["--students", "ada", "--overlay", "o"], "per_day is '10 %'; expected"),
-    ({"o/90-demo/items.py": "import nothing_of_that"}, ["--students", "ada", "--overlay", "o"], "items.py cannot be loaded"),
-    ({"o/90-demo/items.py": "ITEMS = 3"}, ["--students", "ada", "--overlay", "o"], "no list ITEMS"),
-    ({"o/92-more/source.md": "# no cells"}, ["--students", "ada", "--overlay", "o"], "92-more"),
-    ({}, ["--students", "ada", "91-none"], "known assignments: 90-demo"),
-])
+@pytest.mark.parametrize(
+    ("files", "words", "message"),
+    [
+        ({}, ["--roster", "none.csv"], "student,name,email\n  ada,Ada Example,ada@example.org"),
+        ({"r.csv": "name\nAda\n"}, ["--roster", "r.csv"], "no column `student`"),
+        ({}, ["--students", "../ada"], "no path"),
+        ({}, ["--students", "ada", "--overlay", "none"], "the overlay none is no folder"),
+        ({"o/x": ""}, ["--students", "ada", "--overlay", "o"], "holds neither course.toml nor"),
+        ({"o/course.toml": "[due"}, ["--students", "ada", "--overlay", "o"], "course.toml cannot be read"),
+        (
+            {"o/course.toml": "[due]\n90-dem = 2026-10-05T23:59:00+02:00"},
+            ["--students", "ada", "--overlay", "o"],
+            "no assignment 90-dem; expected one of 90-demo",
+        ),
+        ({"o/course.toml": "[due]\n90-demo = 2026-10-05T23:59:00"}, ["--students", "ada", "--overlay", "o"], "with its zone"),
+        (
+            {"o/course.toml": "[limits]\nmemory = 3"},
+            ["--students", "ada", "--overlay", "o"],
+            "memory is no limit; expected one of",
+        ),
+        ({"o/course.toml": "[late]\nper_day = '10 %'"}, ["--students", "ada", "--overlay", "o"], "per_day is '10 %'; expected"),
+        ({"o/90-demo/items.py": "import nothing_of_that"}, ["--students", "ada", "--overlay", "o"], "items.py cannot be loaded"),
+        ({"o/90-demo/items.py": "ITEMS = 3"}, ["--students", "ada", "--overlay", "o"], "no list ITEMS"),
+        ({"o/92-more/source.md": "# no cells"}, ["--students", "ada", "--overlay", "o"], "92-more"),
+        ({}, ["--students", "ada", "91-none"], "known assignments: 90-demo"),
+    ],
+)
 def test_what_is_missing_is_named_with_the_next_step(
-    tmp_path: Path, files: dict[str, str], words: list[str], message: str,
+    tmp_path: Path,
+    files: dict[str, str],
+    words: list[str],
+    message: str,
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -215,8 +241,9 @@ def test_the_secret_is_made_at_the_first_release_and_asked_for_at_grading(tmp_pa
     (tmp_path / "coursework").mkdir()
     path, place = tmp_path / "coursework" / ".secret", str(tmp_path / "code")
     names = common(tmp_path, "ada")
-    early = run_outside(tmp_path, "grade", *names, "--submitted", tmp_path, check=False, ALCHEMY_COURSE_SECRET="",
-                        PYTHONPATH=place)
+    early = run_outside(
+        tmp_path, "grade", *names, "--submitted", tmp_path, check=False, ALCHEMY_COURSE_SECRET="", PYTHONPATH=place
+    )
     assert early.returncode == 1 and "The first release makes it and keeps it in" in early.stderr and str(path) in early.stderr
     done = run_outside(tmp_path, "release", *names, ALCHEMY_COURSE_SECRET="", PYTHONPATH=place)
     assert f"The course secret is made: {path}. Back it up" in done.stderr and path.is_file()
@@ -266,9 +293,20 @@ def test_an_overlay_replaces_an_item_and_adds_an_assignment(tmp_path: Path) -> N
 def test_make_coursework_goes_from_roster_to_gradebook(tmp_path: Path) -> None:
     """The target itself, with the demonstration as an overlay; twice, with the same bytes in the release."""
     (tmp_path / "roster.csv").write_text("student,name\nada,Ada L\nbob,Bob M\n", encoding="utf-8")
-    command = ["make", "--no-print-directory", "-o", f"{sys.prefix}/.installed", f"COURSE_VENV={sys.prefix}", f"OVERLAY={DEMO}",
-               f"ROSTER={tmp_path / 'roster.csv'}", f"SUBMITTED={tmp_path / 'in'}", f"COURSE_OUT={tmp_path / 'out'}",
-               f"ASSIGNMENTS={SLUG}", "JOBS=1", "coursework"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "-o",
+        f"{sys.prefix}/.installed",
+        f"COURSE_VENV={sys.prefix}",
+        f"OVERLAY={DEMO}",
+        f"ROSTER={tmp_path / 'roster.csv'}",
+        f"SUBMITTED={tmp_path / 'in'}",
+        f"COURSE_OUT={tmp_path / 'out'}",
+        f"ASSIGNMENTS={SLUG}",
+        "JOBS=1",
+        "coursework",
+    ]
     environment = ENVIRONMENT | {variants.VARIABLE: SECRET}
     first = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False, env=environment)
     assert first.returncode == 0, first.stderr
@@ -289,5 +327,3 @@ def test_a_zip_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "e.zip").write_bytes(b"PK")
     done = run(tmp_path, "grade", *common(tmp_path, "ada"), "--submitted", tmp_path / "e.zip", "--no-sandbox", check=False)
     assert done.returncode == 1 and "export the submissions once more" in done.stderr
-
-

@@ -87,14 +87,19 @@ def test_everyone_gets_what_is_due(out: Path, pupil) -> None:  # noqa: ANN001
 def test_a_submission_takes_its_time_and_no_more(out: Path, record_property) -> None:  # noqa: ANN001
     seconds = {p.name: result(out, p.name).get("processor", 0.0) for p in CLASS}
     plain = sorted(seconds[f"right{n}"] for n in range(5))
-    record_property("seconds", f"class of {len(CLASS)}: right ones {plain[0]:.1f} to {plain[-1]:.1f}, slowest "
-                    f"{max(seconds, key=seconds.get)} {max(seconds.values()):.1f}, all {sum(seconds.values()):.0f}")
+    record_property(
+        "seconds",
+        f"class of {len(CLASS)}: right ones {plain[0]:.1f} to {plain[-1]:.1f}, slowest "
+        f"{max(seconds, key=seconds.get)} {max(seconds.values()):.1f}, all {sum(seconds.values()):.0f}",
+    )
     assert 0 < plain[len(plain) // 2] < TARGET
 
 
 def test_what_the_hostile_ones_saw(out: Path) -> None:
-    printed = {name: " ".join(c.get("printed", "") for c in result(out, name)["cells"]) for name in
-               ("snoop", "network", "deleter", "memory", "fills-the-disk", "hidden-memory", "links")}
+    printed = {
+        name: " ".join(c.get("printed", "") for c in result(out, name)["cells"])
+        for name in ("snoop", "network", "deleter", "memory", "fills-the-disk", "hidden-memory", "links")
+    }
     assert "refused at once" in printed["memory"]
     assert "FOUND [] []" in printed["snoop"]
     written = int(re.search(r"WRITTEN (\d+)", printed["fills-the-disk"]).group(1))

@@ -68,9 +68,11 @@ def test_a_release_holds_nothing_private_and_is_the_same_each_time(course: cours
 
 
 def test_a_release_from_another_process_is_the_same(tmp_path: Path) -> None:
-    code = ("import sys; from pathlib import Path; from course import course, release\n"
-            f"c = course.load(folders=(Path({str(DEMO.folders[0])!r}),))\n"
-            f"list(release.write(c, ['90-demo'], [release.Student('ada')], {SECRET!r}, Path({str(tmp_path)!r}) / sys.argv[1]))")
+    code = (
+        "import sys; from pathlib import Path; from course import course, release\n"
+        f"c = course.load(folders=(Path({str(DEMO.folders[0])!r}),))\n"
+        f"list(release.write(c, ['90-demo'], [release.Student('ada')], {SECRET!r}, Path({str(tmp_path)!r}) / sys.argv[1]))"
+    )
     for number in ("1", "2"):
         environment = {"PYTHONPATH": str(ROOT / "code"), "PYTHONHASHSEED": number}
         subprocess.run([sys.executable, "-c", code, number], check=True, env=environment, cwd=tmp_path)

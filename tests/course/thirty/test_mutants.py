@@ -22,7 +22,9 @@ SLOWEST = 5.0  # seconds of processor time to grade an item once, in the median 
 
 @pytest.mark.parametrize(("slug", "item"), CASES, ids=[item.id for _, item in CASES])
 def test_wrong_solutions_are_rejected_and_right_ones_pass(
-    slug: str, item: Item, record_property: Callable[[str, object], None],
+    slug: str,
+    item: Item,
+    record_property: Callable[[str, object], None],
 ) -> None:
     suite = COURSE.suites(slug).get(item.id)
     assert suite is not None, f"{item.id} has no suite in chapters/{slug}/assignment/mutants.py"
@@ -30,8 +32,11 @@ def test_wrong_solutions_are_rejected_and_right_ones_pass(
     assert len(suite.right) >= 2, f"{item.id}: expected at least two right solutions, found {len(suite.right)}"
     found = mutation.outcomes(COURSE, slug, item, suite)
     record_property("mutation", json.dumps([asdict(o) for o in found]))
-    bad = [f"{'right' if o.right else 'wrong'} solution {o.solution!r} of {o.student} got {o.share:.2f}: {o.message}"
-           for o in found if not o.good]
+    bad = [
+        f"{'right' if o.right else 'wrong'} solution {o.solution!r} of {o.student} got {o.share:.2f}: {o.message}"
+        for o in found
+        if not o.good
+    ]
     assert bad == []
     taken = {name: median(o.seconds for o in found if o.solution == name) for name in suite.right}
     assert max(taken.values()) <= SLOWEST, f"{item.id}: seconds to grade {taken}; expected at most {SLOWEST:g}"
