@@ -87,8 +87,8 @@ COURSE_OUT    ?= _build/coursework
 ASSIGNMENTS   ?=
 ROSTER        ?= coursework/roster.csv
 SUBMITTED     ?= coursework/submitted
-KIT            = $(COURSE_BIN)/python -m course
-KIT_OPTIONS    = --roster "$(ROSTER)" --out "$(COURSE_OUT)" $(if $(OVERLAY),--overlay "$(OVERLAY)")
+COURSE         = $(COURSE_BIN)/python -m course
+COURSE_OPTIONS = --roster "$(ROSTER)" --out "$(COURSE_OUT)" $(if $(OVERLAY),--overlay "$(OVERLAY)")
 
 $(COURSE_READY): coursework/requirements.lock
 	@test -x $(COURSE_BIN)/python || $(PYTHON) -m venv $(COURSE_VENV)
@@ -97,10 +97,10 @@ $(COURSE_READY): coursework/requirements.lock
 	@touch $@
 
 coursework: $(COURSE_READY) ## release for ROSTER, grade SUBMITTED (folder or zip), feedback, gradebook; OVERLAY=folder ASSIGNMENTS="..." FORCE=1
-	@$(KIT) release $(ASSIGNMENTS) $(KIT_OPTIONS)
+	@$(COURSE) release $(ASSIGNMENTS) $(COURSE_OPTIONS)
 	@if [ -e "$(SUBMITTED)" ]; then \
-	  $(KIT) grade $(ASSIGNMENTS) $(KIT_OPTIONS) --submitted "$(SUBMITTED)" --workers $(JOBS) $(if $(FORCE),--force); graded=$$?; \
-	  if [ -e "$(COURSE_OUT)/gradebook.db" ]; then $(KIT) feedback $(ASSIGNMENTS) $(KIT_OPTIONS) && $(KIT) export $(KIT_OPTIONS) || exit 1; fi; \
+	  $(COURSE) grade $(ASSIGNMENTS) $(COURSE_OPTIONS) --submitted "$(SUBMITTED)" --workers $(JOBS) $(if $(FORCE),--force); graded=$$?; \
+	  if [ -e "$(COURSE_OUT)/gradebook.db" ]; then $(COURSE) feedback $(ASSIGNMENTS) $(COURSE_OPTIONS) && $(COURSE) export $(COURSE_OPTIONS) || exit 1; fi; \
 	  exit $$graded; \
 	else echo "Nothing to grade yet: there is no $(SUBMITTED). Put notebooks there as STUDENT/ASSIGNMENT.ipynb, or name a" \
 	  "folder or a zip with SUBMITTED=..., and run this again."; fi

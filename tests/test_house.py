@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PATHS = sorted((ROOT / "chapters").glob("[0-9][0-9]-*.md"))
 CELL_LINES, LONG_CELL_LINES = 25, 30
 
-# DESIGN's table of rooms: what each part of code/alchemy may import of the others. `None` is the package itself.
+# The table of rooms: what each part of code/alchemy may import of the others. `None` is the package itself.
 # `words`, the vocabulary, is everybody's.
 ROOMS = {
     "words": set(),

@@ -98,7 +98,7 @@ class Chapter:
                 f"chapter {self.slug} has no bench: none of {', '.join(map(str, dict.fromkeys(places)))} is a file. "
                 "Run the chapter in the book's checkout, or download its notebook again, which carries the bench."
             )
-        return project.load(path)
+        return project.load(path, anew=True)  # a cell that runs again sees what was edited
 
     def keep(self, name: str, /, **arrays: ArrayLike | float) -> None:
         """Keep a small summary curve for the record (at most 20,000 numbers), to seven significant digits."""

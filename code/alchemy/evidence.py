@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alchemy import claims, fingerprint, project, records
+from alchemy.words import Judged
 
 SCALE, SEED = "laptop", 0  # what the expected words speak of
 SEEDS = (1, 2, 3, 4, 5)
-Word = Literal["held", "failed", "undecided"]
 Kind = TypeVar("Kind", bound="_File")
 
 
@@ -36,13 +36,13 @@ class Words(_File):
 
     versions: str = ""
     seconds: float = 0.0
-    words: dict[str, Word]
+    words: dict[str, Judged]
 
 
 class Others(_File):
     """One chapter on other seeds. seeds: seed -> claim id -> word."""
 
-    seeds: dict[int, dict[str, Word]] = Field(default_factory=dict)
+    seeds: dict[int, dict[str, Judged]] = Field(default_factory=dict)
 
 
 def words(slug: str) -> Words | None:
@@ -117,20 +117,15 @@ def missing(slug: str, seeds: Iterable[int] = SEEDS) -> list[int]:
 
 
 def elsewhere() -> tuple[dict[str, dict[int, str]], list[str]]:
-    """Claim id -> seed -> word, of the chapters as they are now; and the chapters whose other seeds ran an earlier version."""
-    found: dict[str, dict[int, str]] = {}
-    old = []
-    for slug in project.slugs():
-        known = others(slug)
-        if known is None:
-            continue
-        if known.code != fingerprint.code_of(project.page(slug)):
-            old.append(slug)
-            continue
-        for seed, row in known.seeds.items():
+    """Claim id -> seed -> word; and the chapters whose other seeds ran an earlier version of their code."""
+    known = {slug: found for slug in project.slugs() if (found := others(slug)) is not None}
+    old = [slug for slug, found in known.items() if found.code != fingerprint.code_of(project.page(slug))]
+    words: dict[str, dict[int, str]] = {}
+    for found in known.values():
+        for seed, row in found.seeds.items():
             for name, word in row.items():
-                found.setdefault(name, {})[seed] = word
-    return found, old
+                words.setdefault(name, {})[seed] = word
+    return words, old
 
 
 def reasons_stale(record: records.Record) -> list[str]:

@@ -140,8 +140,8 @@ def manifests(*, course: bool = False) -> list[Manifest]:
     return [m for m in read if course or m.number < COURSE]
 
 
-def load(path: Path) -> ModuleType:
-    """The module in a chapter's file, such as its bench; loaded once a process.
+def load(path: Path, *, anew: bool = False) -> ModuleType:
+    """The module in a chapter's file, such as its bench; loaded once a process, or `anew` to see what was edited.
 
     A folder that begins with a digit is no package, so files of chapters are loaded by their path.
     Raises ProjectError if there is no such file.
@@ -149,7 +149,7 @@ def load(path: Path) -> ModuleType:
     path = path.resolve()
     name = re.sub(r"\W", "_", f"chapter_{path.parent.name}_{path.stem}")
     known = sys.modules.get(name)
-    if known is not None and known.__file__ == str(path):
+    if known is not None and known.__file__ == str(path) and not anew:
         return known
     if not path.is_file():
         raise ProjectError(f"there is no file {path}; expected a chapter's module.")

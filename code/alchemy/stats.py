@@ -99,7 +99,7 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     both effects cancel to first order. Even so no resample leaves the range of the sample, and heavy
     tails are underrated; so each end is the outer one of this interval's and Student's. Simulated
     coverage of the 95 % interval is 93-97 % for n >= 10 on symmetric, heavy-tailed and moderately
-    skewed samples; see tests/test_stats.py.
+    skewed samples; see tests/alchemy/test_stats.py.
 
     values: shape (seeds,), not booleans. If every value is the same, the interval is that point.
     """

@@ -6,11 +6,11 @@ from html import escape
 
 from alchemy import cost, project
 from alchemy import run as runs
+from alchemy.words import SCALES
 from sphinx.application import Sphinx
 
 from press import places, verdicts
 
-SCALES = ("smoke", "laptop", "gpu")
 HEAD = ("page", "scale", "compiling, s", "computing, s", "peak, MB", "yardsticks", "of the budget")
 
 

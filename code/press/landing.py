@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from html import escape
 
 from alchemy import evidence
+from alchemy.words import JUDGED, NOT_JUDGED, SIDE_SIGNS, SIGNS
 from sphinx.application import Sphinx
 
 from press import places, verdicts
 
-WORDS = {"held": "✓", "failed": "✗", "undecided": "?"}
-SIDES = {"rigor": "▲", "practice": "●", "neither": "◆"}
+WORDS = {word: SIGNS[word] for word in JUDGED}
 BAR, HEIGHT = 240, 20  # the units of the bars' drawing
 
 
 def counted(rows: Iterable[tuple[str, str]]) -> dict[str, Counter[str]]:
-    """Side -> how many of its claims got each word, from (side, word) rows. Other words are kept under "not judged"."""
+    """Side -> how many of its claims got each word, from (side, word) rows. Other words are kept under NOT_JUDGED."""
     score: dict[str, Counter[str]] = {}
     for side, word in rows:
-        score.setdefault(side, Counter())[word if word in WORDS else "not judged"] += 1
-    order = [*SIDES, *sorted(set(score) - set(SIDES))]
+        score.setdefault(side, Counter())[word if word in WORDS else NOT_JUDGED] += 1
+    order = [*SIDE_SIGNS, *sorted(set(score) - set(SIDE_SIGNS))]
     return {side: score[side] for side in order if side in score}
 
 
@@ -32,7 +32,7 @@ def score(app: Sphinx) -> tuple[dict[str, Counter[str]], int, str]:
     """
     found = verdicts.collected(app.env)
     claims = [row for run in found.values() for row in run["claims"]]
-    live = [(row["claim"]["side"], (row["verdict"] or {}).get("word", "not judged")) for row in claims]
+    live = [(row["claim"]["side"], (row["verdict"] or {}).get("word", NOT_JUDGED)) for row in claims]
     scale, seed = verdicts.scale_and_seed()
     if any(word in WORDS for _, word in live):
         device = next(iter(found.values()))["device"]
@@ -81,7 +81,7 @@ def table(counts: dict[str, Counter[str]], chapters: int, said: str, ledger: str
 
     rows = "".join(
         row(
-            f'<span aria-hidden="true">{SIDES.get(side, "◇")}</span> {escape(side)}',
+            f'<span aria-hidden="true">{SIDE_SIGNS.get(side, "◇")}</span> {escape(side)}',
             f"side-{side.partition(' ')[0]}",
             c,
             bar(c, largest),
@@ -92,7 +92,7 @@ def table(counts: dict[str, Counter[str]], chapters: int, said: str, ledger: str
     heads = "".join(
         f'<th scope="col" class="{word}"><span aria-hidden="true">{sign}</span> {word}</th>' for word, sign in WORDS.items()
     )
-    unjudged = f" {total['not judged']} more were not judged." if total["not judged"] else ""
+    unjudged = f" {total[NOT_JUDGED]} more were not judged." if total[NOT_JUDGED] else ""
     more = f' <a href="{escape(ledger)}">Read every line</a>' if ledger else ""
     return (
         f'<div class="alchemy-score" id="score">{PATTERNS}<table><caption>The ledger, live: '

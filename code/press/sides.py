@@ -1,23 +1,29 @@
-"""Whose turn it is to speak: sections that begin with "Rigor's" or "Practice's" get the side's shape and a card."""
+"""Whose turn it is to speak: a section that says so under its heading gets the side's shape and a card.
+
+## Rigor's case: a kernel is an average
+
+<!-- rigor argues -->
+"""
 
 from __future__ import annotations
 
 import re
 
+from alchemy.words import SIDE_SIGNS
 from docutils import nodes
 from sphinx.application import Sphinx
 
 from press.verdicts import CHAPTER
 
-TITLE = re.compile(r"(Rigor|Practice)['’]s (?:\w+ )??(case|experiment|reply|theorems)?\b")
-SHAPES = {"rigor": "▲", "practice": "●"}
-VERBS = {"experiment": "measures", "reply": "replies", "theorems": "proves"}
+TURN = re.compile(r"<!-- (rigor|practice) (argues|measures|replies|proves) -->")
 
 
-def turn(title: str) -> tuple[str, str] | None:
-    """(side, what it does) of a heading, or None if it belongs to no side."""
-    found = TITLE.match(title)
-    return (found[1].lower(), VERBS.get(found[2] or "", "argues")) if found else None
+def turn(section: nodes.section) -> tuple[nodes.raw, str, str] | None:
+    """The comment under a section's heading, with the side and what it does; None where the section belongs to no side."""
+    place = section.first_child_matching_class(nodes.title)
+    under = section[place + 1] if place is not None and place + 1 < len(section) else None
+    found = TURN.fullmatch(under.astext().strip()) if isinstance(under, nodes.raw) else None
+    return (under, found[1], found[2]) if found else None
 
 
 def mark(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -25,15 +31,16 @@ def mark(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if not CHAPTER.fullmatch(docname):
         return
     for section in list(doctree.findall(nodes.section)):
-        place = section.first_child_matching_class(nodes.title)
-        side = turn(section[place].astext()) if place is not None else None
-        if side is None:
+        found = turn(section)
+        if found is None:
             continue
-        section["classes"].append(f"side-{side[0]}")
-        if place + 1 < len(section) and isinstance(section[place + 1], nodes.paragraph):
-            opening = section[place + 1]
-            kicker = nodes.paragraph("", f"{SHAPES[side[0]]} {side[0]} · {side[1]}", classes=["alchemy-kicker"])
-            section[place + 1] = nodes.container("", kicker, opening, classes=["alchemy-argument", f"side-{side[0]}"])
+        comment, side, verb = found
+        section["classes"].append(f"side-{side}")
+        place = section.index(comment)
+        section.remove(comment)
+        if place < len(section) and isinstance(section[place], nodes.paragraph):
+            kicker = nodes.paragraph("", f"{SIDE_SIGNS[side]} {side} · {verb}", classes=["alchemy-kicker"])
+            section[place] = nodes.container("", kicker, section[place], classes=["alchemy-argument", f"side-{side}"])
 
 
 def connect(app: Sphinx) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
-from alchemy import evidence, project
+from alchemy import evidence, project, words
 from alchemy import run as runs
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -20,7 +19,7 @@ LOGGER = logging.getLogger(__name__)
 
 def scale_and_seed() -> tuple[str, str]:
     """This build's scale and seed, as the chapters will read them."""
-    return os.environ.get("ALCHEMY_SCALE", "").strip() or "laptop", os.environ.get("ALCHEMY_SEED", "").strip() or "0"
+    return words.scale(), str(words.seed())
 
 
 def is_ledger(docname: str) -> bool:

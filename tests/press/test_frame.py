@@ -15,6 +15,8 @@ import jupytext
 import pytest
 import yaml
 from alchemy import evidence, manifests, project
+from alchemy.words import SIDE_SIGNS
+from docutils import nodes
 from press import cite, executed, fronts, landing, meta, prerequisites, sides, social, timeline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,26 +154,31 @@ def test_the_timeline_is_in_order_and_sourced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "found"),
+    ("under", "found"),
     [
-        ("Rigor’s case: a kernel is an average", ("rigor", "argues")),
-        ("Practice's experiment: labels", ("practice", "measures")),
-        ("Rigor's reply: the row that lost", ("rigor", "replies")),
-        ("Rigor’s second case: what a gate does", ("rigor", "argues")),
-        ("Practice’s second thought", ("practice", "argues")),
-        ("Rigor's theorems: what must happen", ("rigor", "proves")),
-        ("Controls", None),
-        ("The practice", None),
+        ("<!-- rigor argues -->", ("rigor", "argues")),
+        ("<!-- practice measures -->", ("practice", "measures")),
+        ("<!-- nobody argues -->", None),
+        ("<b>rigor argues</b>", None),
     ],
 )
-def test_whose_turn_a_heading_is(title: str, found: tuple[str, str] | None) -> None:
-    assert sides.turn(title) == found
+def test_whose_turn_a_section_is_stands_under_its_heading(under: str, found: tuple[str, str] | None) -> None:
+    comment, text = nodes.raw("", under, format="html"), nodes.paragraph("", "It is a good argument.")
+    document, section = nodes.document(None, None), nodes.section("", nodes.title("", "Controls"), comment, text)
+    document += section
+    sides.mark(SimpleNamespace(), document, "chapters/01-alchemy")
+    assert (comment in section.children) == (found is None)
+    if found:
+        assert section["classes"] == [f"side-{found[0]}"]
+        assert section.children[1].astext() == f"{SIDE_SIGNS[found[0]]} {found[0]} · {found[1]}\n\nIt is a good argument."
+    else:
+        assert section["classes"] == [] and section.children[2] is text
 
 
 def test_every_chapter_gives_both_sides_a_turn() -> None:
     for path in CHAPTERS:
-        turns = [sides.turn(title) for title in re.findall(r"(?m)^## (.+)$", path.read_text(encoding="utf-8"))]
-        assert {side for side, _ in filter(None, turns)} == {"rigor", "practice"}, path.stem
+        under = re.findall(r"(?m)^##+ .+\n\n(<!-- .+ -->)$", path.read_text(encoding="utf-8"))
+        assert {sides.TURN.fullmatch(comment)[1] for comment in under} == {"rigor", "practice"}, path.stem
 
 
 def test_a_citation_says_who_what_which_and_when() -> None:

@@ -9,7 +9,6 @@ import argparse
 import datetime
 import hashlib
 import json
-import os
 import re
 import sys
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from alchemy import project
+from alchemy import project, words
 from alchemy import run as runs
 
 from press import cite, offer
@@ -34,9 +33,8 @@ def about() -> dict[str, str]:
     stated, whole = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8")), cite.book(ROOT)
     title, _, subtitle = whole.title.partition(": ")
     when = datetime.date.fromisoformat(whole.date)
-    scale = os.environ.get("ALCHEMY_SCALE", "").strip() or "laptop"
-    seed = os.environ.get("ALCHEMY_SEED", "").strip() or "0"
-    devices = " and ".join(sorted({found["device"] for found in runs.results(scale, int(seed)).values()}))
+    scale, seed = words.scale(), words.seed()
+    devices = " and ".join(sorted({found["device"] for found in runs.results(scale, seed).values()}))
     run = f"Every measured number was computed by the run that built it: scale {scale}, seed {seed}"
     return {
         "title": title,

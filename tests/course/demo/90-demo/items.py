@@ -1,4 +1,4 @@
-"""Three items for the tests of the kit."""
+"""Three items for the tests of the coursework."""
 
 from __future__ import annotations
 
