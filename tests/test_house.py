@@ -27,7 +27,8 @@ CELL_LINES, LONG_CELL_LINES = 25, 30
 ROOMS = {
     "words": set(),
     "project": set(),
-    "fingerprint": {"project"},
+    "platforms": set(),
+    "fingerprint": {"platforms", "project"},
     "claims": {"stats"},
     "scale": set(),
     "stats": set(),
@@ -41,7 +42,7 @@ ROOMS = {
     "survey": {"project"},
     "records": {"claims", "project", "stats"},
     "evidence": {"claims", "fingerprint", "project", "records"},
-    "chapter": {"scale", "claims", "project", "records"},
+    "chapter": {"scale", "claims", "platforms", "project", "records"},
     "figures": {"chapter"},
     "cost": {"chapter"},
     "execute": {"chapter", "cost", "project"},

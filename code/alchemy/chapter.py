@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from alchemy import project
+from alchemy import platforms, project
 from alchemy import scale as scales
 from alchemy.claims import Claim, ClaimError, Ledger, Verdict, cards
 from alchemy.words import CHAPTER_MIME, GLUE_PREFIX, finite
@@ -173,9 +173,7 @@ def open_chapter(slug: str) -> Chapter:
     scale, seed = scales.current(), scales.seed()
     # As is JAX's default; a variable that says otherwise would draw other numbers from the same keys.
     jax.config.update("jax_threefry_partitionable", True)
-    # A computation runs in the thread that asks for it. Handed to JAX's own threads, one in many thousands was seen never to
-    # end on two busy cores: every thread waited for work, and the page for a result.
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    platforms.settle()
     # BLAS threads wait by spinning, on the cores that JAX's threads want: small solves took up to ten times as long.
     threadpool_limits(limits=1, user_api="blas")
     reference = records.load_reference(slug)

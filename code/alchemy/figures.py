@@ -40,6 +40,7 @@ CYCLE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8A6D00", "#56B4E9", "#5C5
 MARKERS = SimpleNamespace(theory="", experiment="o", rigor="^", practice="o", control="s", reference="D")
 MARKER_CYCLE = ("o", "^", "s", "D", "v", "P", "X")
 WIDTH, SMALLEST = 7.2, 9.0  # inches, points: on a phone of 390 pixels the smallest letters have 7
+MOST_SVG = 300_000  # bytes
 MOST_NUMBERS = 80  # cells of a heat map that still have room for a number each
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
@@ -196,13 +197,13 @@ def heatmap(
 def show(fig: Figure, *, alt: str, caption: str = "") -> None:
     """Display a figure with its text alternative (what a reader should see, with measured numbers) and caption.
 
-    The smaller of SVG and PNG is published, and the figure is closed. Raises ValueError if `alt` says nothing.
+    It is published as SVG, or as PNG where that would be large, and closed. Raises ValueError if `alt` says nothing.
     """
     if len(alt.split()) < 5:
         raise ValueError(f"alt text is {alt!r}; expected a sentence that tells what the figure shows, with the measured numbers.")
     _fit_letters(fig)
     if in_notebook():
-        kind, data = _smallest(fig)
+        kind, data = _drawn(fig)
         show_bundle({kind: data, "text/plain": f"[figure] {alt}"}, {kind: {"alt": alt, "caption": caption}})
     else:
         print(f"[figure] {alt}", flush=True)
@@ -227,14 +228,14 @@ def _fit_letters(fig: Figure) -> None:
                 title.set_text("\n".join(lines))
 
 
-def _smallest(fig: Figure) -> tuple[str, Any]:
-    png, svg = io.BytesIO(), io.BytesIO()
+def _drawn(fig: Figure) -> tuple[str, Any]:
+    svg, png = io.BytesIO(), io.BytesIO()
     with mpl.rc_context():
         _pin()
-        fig.savefig(png, format="png", dpi=170)
         # Without a date the same figure is the same file.
         fig.savefig(svg, format="svg", metadata={"Date": None})
-    # SVG travels compressed (about a fifth); PNG is compressed already.
-    if len(svg.getvalue()) / 5 < len(png.getvalue()) and len(svg.getvalue()) < 400_000:
-        return "image/svg+xml", svg.getvalue().decode("utf-8")
+        # SVG travels compressed, at about a fifth; a figure of very many marks is smaller as pixels.
+        if len(svg.getvalue()) < MOST_SVG:
+            return "image/svg+xml", svg.getvalue().decode("utf-8")
+        fig.savefig(png, format="png", dpi=170)
     return "image/png", png.getvalue()

@@ -24,13 +24,12 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from alchemy import project
+from alchemy import platforms, project
 
 LIBRARIES = Path(__file__).resolve().parents[1]  # the folder that holds the packages
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn", "diffrax", "optimistix", "matfree", "matplotlib")
 # Settings of JAX and XLA change numbers, except these, which say where things are kept and how errors are told.
 HARMLESS = re.compile(r"JAX_(COMPILATION_CACHE|PERSISTENT_CACHE|ENABLE_COMPILATION_CACHE|TRACEBACK|LOG|CAPTURED|DEBUG_LOG)\w*")
-ACCELERATORS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm60-plugin", "jax-rocm7-plugin", "libtpu", "jax-metal")
 DATA = ("alchemy", "data", "files")
 
 
@@ -272,16 +271,9 @@ def settings() -> str:
     Naming the CPU on a machine where JAX knows nothing else changes nothing.
     """
     stated = {k: v for k, v in os.environ.items() if re.match("(JAX|XLA)_", k) and not HARMLESS.fullmatch(k) and v}
-    if stated.get("JAX_PLATFORMS") == "cpu" and not any(_installed(name) for name in ACCELERATORS):
-        del stated["JAX_PLATFORMS"]
+    if platforms.cpu_only():
+        stated.pop("JAX_PLATFORMS", None)
     return " ".join([platform.system(), platform.machine(), *(f"{k}={v}" for k, v in sorted(stated.items()))])
-
-
-def _installed(name: str) -> bool:
-    try:
-        return bool(metadata.version(name))
-    except metadata.PackageNotFoundError:
-        return False
 
 
 def code_of(page: Path) -> str:

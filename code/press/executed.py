@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,48 +33,56 @@ def connect(app: Sphinx) -> None:
     app.connect("build-finished", prune)
 
 
-def pages(env: BuildEnvironment) -> dict[str, runs.Run]:
-    """Page -> the run that it shows, for the pages of this build that have cells.
+def pages(app: Sphinx, *, anew: bool = False) -> dict[str, runs.Run]:
+    """Page -> the run that it shows, for the pages of this build that have cells; looked up once, and `anew` on request.
 
     That is the run of this build's scale and seed. One that a budget left out shows its run at smoke scale, which the
     command that keeps the budget has made.
     """
+    if not anew and hasattr(app, "alchemy_pages"):
+        return app.alchemy_pages
     scale, seed = verdicts.scale_and_seed()
     plans = {run.page.resolve(): run for run in runs.plan(scale, int(seed)).values()}
     small = runs.plan("smoke", int(seed)) if os.environ.get("ALCHEMY_BUDGET") else {}
-    found = {}
-    for docname in env.found_docs:
-        if run := plans.get(Path(env.doc2path(docname)).resolve()):
+    app.alchemy_pages = {}
+    for docname in app.env.found_docs:
+        if run := plans.get(Path(app.env.doc2path(docname)).resolve()):
             fallback = small.get(run.slug)
-            found[docname] = fallback if fallback and not run.done(notebook=True) and fallback.done(notebook=True) else run
-    return found
+            left_out = fallback and not run.done(notebook=True) and fallback.done(notebook=True)
+            app.alchemy_pages[docname] = fallback if left_out else run
+    return app.alchemy_pages
 
 
 def moved_pages(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
     """Pages whose runs are not the ones that they were read with."""
     read_with = getattr(env, "alchemy_runs", {})
-    return [name for name, run in pages(env).items() if read_with.get(name) != run.fingerprint.key]
+    return [name for name, run in pages(app, anew=True).items() if read_with.get(name) != run.fingerprint.key]
 
 
 def run_missing(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-    """Run what the pages about to be read have not; then pages that collect others, whose fingerprint may have moved."""
-    for _ in range(2):  # the second time for a page that collects what the first one ran
-        wanted = pages(env)
-        read_with = getattr(env, "alchemy_runs", {})
-        for name, run in wanted.items():
-            if run.after and name not in docnames and read_with.get(name) != run.fingerprint.key:
-                docnames.append(name)
-        todo = [run for name, run in wanted.items() if name in docnames and not run.done(notebook=True)]
-        jobs = int(os.environ.get("JOBS", "0")) or None
-        if failed := runs.execute(todo, jobs=jobs, notebook=True).failed:
-            raise ExtensionError(f"{', '.join(failed)} could not be executed; see above. Finished pages are kept.")
+    """Run what the pages about to be read have not; pages that collect others are read last, and run meanwhile."""
+    jobs = int(os.environ.get("JOBS", "0")) or None
+    first = [run for name, run in pages(app).items() if name in docnames and not run.after and not run.done(notebook=True)]
+    if failed := runs.execute(first, jobs=jobs, notebook=True).failed:
+        raise ExtensionError(f"{', '.join(failed)} could not be executed; see above. Finished pages are kept.")
+    read_with = getattr(env, "alchemy_runs", {})
+    late = {name: run for name, run in pages(app, anew=True).items() if run.after}
+    for name, run in late.items():
+        if name in docnames or read_with.get(name) != run.fingerprint.key:
+            docnames[:] = [other for other in docnames if other != name] + [name]
+    todo = [run for name, run in late.items() if name in docnames and not run.done(notebook=True)]
+    pool = ThreadPoolExecutor(1)
+    app.alchemy_late = pool.submit(runs.execute, todo, jobs=jobs, notebook=True)
+    pool.shutdown(wait=False)
 
 
 def use_run(app: Sphinx, docname: str, source: list[str]) -> None:
     """Let MyST-NB find the outputs of the page that is about to be read."""
-    run = pages(app.env).get(docname)
+    run = pages(app).get(docname)
     if run is None:
         return
+    if run.after and (failed := app.alchemy_late.result().failed):
+        raise ExtensionError(f"{', '.join(failed)} could not be executed; see above. Finished pages are kept.")
     folder = cache_root(app) / f"{run.slug}-{run.fingerprint.key}"
     app.env.mystnb_config = app.env.mystnb_config.copy(execution_cache_path=str(folder))
     reader = create_nb_reader(str(run.page), app.env.myst_config, app.env.mystnb_config, source[0])
@@ -101,7 +110,7 @@ def notebook(app: Sphinx, docname: str) -> dict[str, Any] | None:
     """A page as an executed notebook: its present text with the outputs of its run; None if it has no cells."""
     import jupytext
 
-    run = pages(app.env).get(docname)
+    run = pages(app).get(docname)
     if run is None or not run.done(notebook=True):
         return None
     text = fronts.with_head(app.env, docname, run.page.read_text(encoding="utf-8"))
@@ -117,7 +126,7 @@ def prune(app: Sphinx, exception: Exception | None) -> None:
     """Drop the caches that no page of this build uses."""
     if exception is not None or not cache_root(app).is_dir():
         return
-    used = {f"{run.slug}-{run.fingerprint.key}" for run in pages(app.env).values()}
+    used = {f"{run.slug}-{run.fingerprint.key}" for run in pages(app).values()}
     for folder in cache_root(app).iterdir():
         if folder.name not in used:
             shutil.rmtree(folder, ignore_errors=True)
