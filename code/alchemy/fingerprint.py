@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -278,12 +278,17 @@ def settings() -> str:
 
 def code_of(page: Path) -> str:
     """The hash of what a page computes, whatever the machine: cells, bench, reachable library and data, and no prose."""
-    beside = page.with_suffix("")
+    bench = page.with_suffix("") / "bench.py"
+    seen = [page, bench, *sorted(LIBRARIES.joinpath("alchemy").rglob("*.py")), *sorted(page.with_suffix("").glob("*.*"))]
+    return _code_of(page, bench, tuple((p, p.stat().st_mtime_ns) for p in seen if p.is_file()))
+
+
+@lru_cache(maxsize=256)
+def _code_of(page: Path, bench: Path, state: tuple[tuple[Path, int], ...]) -> str:
+    """The same, looked up once as long as none of the files that can matter has changed."""
     sources = project.code_cells(page.read_text(encoding="utf-8"))
-    bench = beside / "bench.py"
-    return of_sources(
-        [*sources, *([bench.read_text(encoding="utf-8")] if bench.is_file() else [])], beside if beside.is_dir() else None
-    )
+    sources += [bench.read_text(encoding="utf-8")] if bench.is_file() else []
+    return of_sources(sources, page.with_suffix("") if page.with_suffix("").is_dir() else None)
 
 
 def of_page(page: Path, scale: str, seed: int, reads: Iterable[Path] = ()) -> Fingerprint:

@@ -44,8 +44,8 @@ def says(expression: str) -> Parameters:
 
 def finish(chart: alt.TopLevelMixin, *parameters: Parameters) -> Any:
     """The chart with its parameters, in the house style."""
-    for group in parameters:
-        chart = chart.add_params(*group)
+    # All at once: each call copies the chart with its data.
+    chart = chart.add_params(*(parameter for group in parameters for parameter in group))
     return (
         chart.configure(
             background="white", padding=4, aria=False, font="system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"

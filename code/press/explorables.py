@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import shutil
 from html import escape
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import vl_convert as vlc
-from alchemy import project
+from alchemy import fingerprint, project
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -93,20 +94,28 @@ def identifier(path: Path) -> str:
 
 
 def build(name: str, module: ModuleType, root: Path) -> dict[str, Any]:
-    """Compile a chart, write its specification and its static figures, and return the specification."""
+    """Compile a chart, write its specification and its static figures, and return the specification.
+
+    What was made from the same sources, data and versions is read back.
+    """
+    path, folder = Path(module.__file__ or ""), root / BUILT
+    sources = [path, Path(charts.__file__), *filter(Path.is_file, [path.with_suffix(".json")])]
+    key = fingerprint.digest(fingerprint.of_files(sources), metadata.version("altair"), metadata.version("vl-convert-python"))
+    made, kept = folder / f"{name}.json", folder / f"{name}.key"
+    if kept.is_file() and kept.read_text(encoding="utf-8") == key:
+        return json.loads(made.read_text(encoding="utf-8"))
     spec, binds = without_binds(charts.compiled(module.chart()))
     names = [s["name"] for s in spec["signals"]]
     asked = ["says", *(f"{b['signal']}_shown" for b in binds if f"{b['signal']}_shown" in names)]
     shown = charts.signal_texts(spec, asked)
     spec["usermeta"] = {"controls": [b | {"shown": shown.get(f"{b['signal']}_shown")} for b in binds], "says": shown["says"]}
     text = json.dumps(spec, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    folder = root / BUILT
-    made = folder / f"{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
     if not (made.is_file() and made.read_text(encoding="utf-8") == text):
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.svg").write_text(vlc.vega_to_svg(spec), encoding="utf-8")
         (folder / f"{name}.pdf").write_bytes(vlc.vega_to_pdf(spec))
         made.write_text(text, encoding="utf-8")
+    kept.write_text(key, encoding="utf-8")
     return spec
 
 

@@ -15,7 +15,8 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -129,12 +130,18 @@ def apparatus(slug: str, root: Path) -> list[Path]:
     return [path for path in sorted((root / "chapters" / slug).glob("*.py")) if not SITE_ONLY.fullmatch(path.name)]
 
 
+@lru_cache(maxsize=1)
+def installed() -> Mapping[str, list[str]]:
+    """Module -> the packages that bring it, here; slow to ask."""
+    return metadata.packages_distributions()
+
+
 def needs(notebook: dict[str, Any], slug: str, root: Path) -> dict[str, str]:
     """Module -> what pip should install for it, for all that the notebook, its bench and the laboratory import."""
     rooms = [*sorted((root / "code" / LABORATORY).rglob("*.py")), *apparatus(slug, root)]
     sources = [*cells(notebook), *(path.read_text(encoding="utf-8") for path in rooms)]
     own = {path.stem for path in (root / "code").glob("*")}
-    rows, homes = requirements(root), metadata.packages_distributions()
+    rows, homes = requirements(root), installed()
     found = {}
     for module in sorted(imported(sources) - own - {LABORATORY}):
         for home in homes.get(module, ()):
