@@ -19,8 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from alchemy import chapter as chapters
-from alchemy import cost, project
+from alchemy import project
+from alchemy.words import RUN_MIME
 
 CORES = "ALCHEMY_CORES"  # the cores that the executor lends to this page, such as "0" or "0,1"
 CELL_SECONDS = 1800
@@ -44,6 +44,9 @@ def run_cells(path: Path) -> dict[str, Any]:
     where the chapter does not open or does not finish.
     """
     import matplotlib
+
+    from alchemy import chapter as chapters  # late: where a kernel runs the page, this process needs no JAX
+    from alchemy import cost
 
     matplotlib.use("Agg")
     # The chapter's code runs as __main__, as it does in a kernel: dataclasses and pickling look there.
@@ -115,7 +118,7 @@ def run_kernel(path: Path, folder: Path) -> dict[str, Any]:
     except CellExecutionError as error:
         raise CellError(f"{path.name}: {error}") from error
     data = [out.get("data", {}) for out in extra[1].outputs]
-    (found,) = [bundle[cost.RUN_MIME] for bundle in data if cost.RUN_MIME in bundle]
+    (found,) = [bundle[RUN_MIME] for bundle in data if RUN_MIME in bundle]
     whole.cells = page.cells
     for number, cell in enumerate((c for c in whole.cells if c.cell_type == "code"), 1):
         cell.execution_count = number

@@ -30,6 +30,7 @@ KINDS = ("theorem", "experiment")
 # What a chapter's last cell publishes of its run; which claims a ledger's table lists (the site draws its own from it);
 # what MyST-NB looks for behind {glue:text}.
 CHAPTER_MIME = "application/vnd.alchemy.chapter+json"
+RUN_MIME = "application/vnd.alchemy.run+json"  # what a page found and cost, for the executor alone
 LEDGER_MIME = "application/vnd.alchemy.ledger+json"
 GLUE_PREFIX = "application/papermill.record/"
 
