@@ -32,9 +32,9 @@ help: ## this list
 
 # The environment is as the lock file says, or it is made so.
 $(READY): requirements.lock
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
 	  f"Python {v.major}.{v.minor} found as $(PYTHON); 3.11 or newer is needed. Try: make PYTHON=python3.12 ...")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "Installing the environment of requirements.lock into $(VENV) (once; about two minutes) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
@@ -91,7 +91,7 @@ COURSE         = $(COURSE_BIN)/python -m course
 COURSE_OPTIONS = --roster "$(ROSTER)" --out "$(COURSE_OUT)" $(if $(OVERLAY),--overlay "$(OVERLAY)")
 
 $(COURSE_READY): coursework/requirements.lock
-	@test -x $(COURSE_BIN)/python || $(PYTHON) -m venv $(COURSE_VENV)
+	@test -x $(COURSE_BIN)/python || "$(PYTHON)" -m venv $(COURSE_VENV)
 	@echo "Installing the environment of coursework/requirements.lock into $(COURSE_VENV) (once; a few minutes) ..."
 	@$(COURSE_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r coursework/requirements.lock
 	@touch $@

@@ -172,11 +172,21 @@ def _library(name: str, packages: tuple[str, ...]) -> _Module:
     return _read(name, packages, path, path.stat().st_mtime_ns)
 
 
-def _entry(source: str, packages: tuple[str, ...]) -> tuple[_Piece, frozenset[str]]:
-    """A program that runs whole, and what it imports; one with a magic is no plain Python and counts letter by letter."""
+@dataclass(frozen=True)
+class Source:
+    """A program that runs whole. module, package: what its own relative imports start from."""
+
+    text: str
+    module: str = "__main__"
+    package: bool = False
+
+
+def _entry(given: Source, packages: tuple[str, ...]) -> tuple[_Piece, frozenset[str]]:
+    """A program and what it imports; one with a magic is no plain Python and counts letter by letter."""
+    source = given.text
     try:
         tree = _Bare().visit(ast.parse(source))
-        return _piece(tree.body), _imports(tree, "__main__", False, packages)
+        return _piece(tree.body), _imports(tree, given.module, given.package, packages)
     except SyntaxError:
         names = frozenset(re.findall(r"\w+", source))
     try:
@@ -186,7 +196,7 @@ def _entry(source: str, packages: tuple[str, ...]) -> tuple[_Piece, frozenset[st
     return _Piece(source, names), _imports(tree, "__main__", False, packages)
 
 
-def closure(sources: Iterable[str], packages: tuple[str, ...] = ("alchemy",)) -> tuple[dict[str, str], frozenset[str]]:
+def closure(sources: Iterable[str | Source], packages: tuple[str, ...] = ("alchemy",)) -> tuple[dict[str, str], frozenset[str]]:
     """What pieces of Python mean and reach: (place -> meaning, every name that occurs in it).
 
     sources: programs, such as the cells of a page. packages: ours, which lie in the folder of this library.
@@ -196,7 +206,7 @@ def closure(sources: Iterable[str], packages: tuple[str, ...] = ("alchemy",)) ->
     names: set[str] = set()
     todo: set[str] = set()
     for number, source in enumerate(sources):
-        piece, imports = _entry(source, packages)
+        piece, imports = _entry(Source(source) if isinstance(source, str) else source, packages)
         reached[f"{number}:"] = piece.meaning
         names |= piece.names
         todo |= imports
@@ -217,7 +227,7 @@ def closure(sources: Iterable[str], packages: tuple[str, ...] = ("alchemy",)) ->
     return reached, frozenset(names)
 
 
-def of_sources(sources: Iterable[str], folder: Path | None = None, packages: tuple[str, ...] = ("alchemy",)) -> str:
+def of_sources(sources: Iterable[str | Source], folder: Path | None = None, packages: tuple[str, ...] = ("alchemy",)) -> str:
     """The hash of programs, the library code they reach, the library's data, and the files of `folder` that they name."""
     reached, names = closure(sources, packages)
     parts = [part for place in sorted(reached) for part in (place, reached[place])]
@@ -240,10 +250,13 @@ def of_files(paths: Iterable[Path], packages: tuple[str, ...] = ("alchemy",)) ->
 
     Raises FileNotFoundError for a file that is not there.
     """
-    sources, data = [], []
+    sources: list[str | Source] = []
+    data: list[str | bytes] = []
     for path in paths:
         if path.suffix == ".py":
-            sources.append(path.read_text(encoding="utf-8"))
+            parts = path.relative_to(LIBRARIES).with_suffix("").parts if path.is_relative_to(LIBRARIES) else ("__main__",)
+            package = parts[-1] == "__init__"
+            sources.append(Source(path.read_text(encoding="utf-8"), ".".join(parts[:-1] if package else parts), package))
         elif path.suffix == ".md":
             sources += project.code_cells(path.read_text(encoding="utf-8"))
         else:

@@ -150,7 +150,7 @@ def container(engine: str, image: str, limits: Limits, *inside: str) -> list[str
         "/tmp",
     ]
     for outside, place in INSIDE.items():  # --volume takes no path with a colon in it
-        command += ["--mount", f"type=bind,src={outside},dst={place},readonly"]
+        command += ["--mount", f'type=bind,"src={outside}",dst={place},readonly']  # quoted: a folder's name may hold a comma
     for name, value in environment().items():
         if name != "PATH":  # the image knows where its Python is
             command += ["--env", f"{name}={value}"]

@@ -110,6 +110,7 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(book, tmp_path: Path) -
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell ignores it
     )
     deadline = time.monotonic() + 120
     while "02-b begins" not in "\n".join(log()):

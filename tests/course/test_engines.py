@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import io
 import sys
 from itertools import pairwise
@@ -40,8 +41,14 @@ def test_a_container_gets_no_network_no_rights_and_no_files_of_ours() -> None:
     command = engines.container("docker", "image", engines.Limits(), "python", "x")
     text = " ".join(command)
     assert "--network none" in text and "--cap-drop ALL" in text and "--read-only" in text and "--pids-limit 128" in text
-    mounted = dict(part.split(",")[1:3] for word, part in pairwise(command) if word == "--mount")
-    assert {Path(outside).name for outside in mounted} == {"alchemy", "__init__.py", "assignment.py", "runner.py", "wire.py"}
+    mounted = [next(csv.reader([part])) for word, part in pairwise(command) if word == "--mount"]
+    assert {Path(fields[1].removeprefix("src=")).name for fields in mounted} == {
+        "alchemy",
+        "__init__.py",
+        "assignment.py",
+        "runner.py",
+        "wire.py",
+    }
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,7 @@ def test_a_container_gets_no_network_no_rights_and_no_files_of_ours() -> None:
 def test_of_ours_the_library_and_four_modules_go_inside(command: list[str]) -> None:
     """No assignment, no item, no grader; and no folder that holds one."""
     mounted = [
-        Path(after.split(",src=")[-1].split(",")[0])
+        Path(next(csv.reader([after]))[1].removeprefix("src=") if before == "--mount" else after)
         for before, after in pairwise(command)
         if before in ("--ro-bind", "--ro-bind-try", "--mount")
     ]

@@ -27,7 +27,9 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 CHAPTER = (
     FRONT
     + """
-# A page called %(slug)s
+# %(number)s · A page
+
+Some words about it.
 
 ```{code-cell} python
 import os
@@ -54,7 +56,7 @@ chapter.finish()
 LEDGER = (
     FRONT
     + """
-# The ledger
+# 25 · A page
 
 ```{code-cell} python
 import os
@@ -93,7 +95,7 @@ class Book:
         self.write("book/intro.md", "# A miniature book\n")
         self.write("book/references.bib", "")
         for slug in ALL[:2]:
-            self.write(f"chapters/{slug}.md", CHAPTER % {"slug": slug, "topic": slug[3:]})
+            self.write(f"chapters/{slug}.md", CHAPTER % {"slug": slug, "topic": slug[3:], "number": slug[:2]})
             self.write(f"chapters/{slug}/chapter.toml", MANIFEST)
             self.write(f"chapters/{slug}/bench.py", "NUMBER = 2  # the number\n")
             self.expect(slug, {f"{slug[3:]}/number": "held"})
@@ -180,13 +182,13 @@ def test_an_unchanged_book_executes_nothing(book: Book) -> None:
 
 
 def test_changed_code_executes_its_page_alone_and_changed_prose_and_comments_nothing(book: Book) -> None:
-    book.replace("chapters/01-first.md", "# A page called", "# The page called")
+    book.replace("chapters/01-first.md", "Some words", "More words")
     book.replace("chapters/01-first.md", "import alchemy\nfrom", "import alchemy  # the laboratory\nfrom")
     book.replace("chapters/01-first/bench.py", "# the number", "# a number that some call the number")
     book.replace("chapters/02-second.md", "the laboratory says", "the lab says")
     assert book.build(ALCHEMY_SEED="7").returncode == 0, book.output
     assert book.executed == ["02-second", "25-ledger"]
-    assert "The page called" in page(book, "01-first")
+    assert "More words" in page(book, "01-first")
     assert "the lab says 2" in page(book, "02-second")
     notebook = json.loads(book.read("_build/html/_notebooks/01-first.ipynb"))
     assert any(cell.get("outputs") for cell in notebook["cells"])  # of the run before, with the comment of today
