@@ -101,15 +101,19 @@ importlib.invalidate_caches()
 
 def imported(sources: Iterable[str]) -> set[str]:
     """The top-level packages that pieces of Python import, the standard library aside."""
+    return set().union(*map(_imported, sources)) - set(sys.stdlib_module_names)
+
+
+@lru_cache(maxsize=1024)
+def _imported(source: str) -> frozenset[str]:
+    """Those of one piece; the laboratory's modules are asked about once for each notebook."""
     found: set[str] = set()
-    for source in sources:
-        tree = ast.parse(re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
-    return found - set(sys.stdlib_module_names)
+    for node in ast.walk(ast.parse(re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return frozenset(found)
 
 
 def requirements(root: Path) -> dict[str, str]:

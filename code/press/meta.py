@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from html import escape
 from pathlib import Path
@@ -82,15 +83,22 @@ def head(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
 
 
 def draw(app: Sphinx, out: Path) -> None:
-    """The icons, and a card for every page."""
+    """The icons, and a card for every page; one that says what it said is kept."""
     captions = parts(Path(app.srcdir))
+    memory = out.parent / "cards.json"
+    drawn = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
     for name, side in social.ICONS.items():
-        social.write(social.mark(side), out / "_static" / name)
+        if not (out / "_static" / name).is_file():
+            social.write(social.mark(side), out / "_static" / name)
     for docname in pages(app):
         front = fronts.front(app.env, docname)
         part = captions.get(docname, "")
         kicker = " · ".join(piece for piece in (f"Chapter {front.number}" if front.number else "", part) if piece)
-        social.write(social.card(front.name, front.description, kicker or "An executable course"), out / card_path(docname))
+        words, path = [front.name, front.description, kicker or "An executable course"], out / card_path(docname)
+        if drawn.get(docname) != words or not path.is_file():
+            social.write(social.card(*words), path)
+            drawn[docname] = words
+    memory.write_text(json.dumps(drawn), encoding="utf-8")
 
 
 def sitemap(app: Sphinx, base: str) -> str:
