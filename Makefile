@@ -87,7 +87,7 @@ COURSE_OUT    ?= _build/coursework
 ASSIGNMENTS   ?=
 ROSTER        ?= coursework/roster.csv
 SUBMITTED     ?= coursework/submitted
-COURSE         = $(COURSE_BIN)/python -m course
+COURSE         = "$(COURSE_BIN)/python" -m course
 COURSE_OPTIONS = --roster "$(ROSTER)" --out "$(COURSE_OUT)" $(if $(OVERLAY),--overlay "$(OVERLAY)")
 
 $(COURSE_READY): coursework/requirements.lock

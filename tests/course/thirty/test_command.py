@@ -239,7 +239,8 @@ def test_the_secret_is_made_at_the_first_release_and_asked_for_at_grading(tmp_pa
     """In a copy of the package: the repository's own secret is not touched."""
     shutil.copytree(ROOT / "code" / "course", tmp_path / "code" / "course", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "coursework").mkdir()
-    path, place = tmp_path / "coursework" / ".secret", str(tmp_path / "code")
+    path = tmp_path / "coursework" / ".secret"
+    place = os.pathsep.join([str(tmp_path / "code"), str(ROOT / "code")])  # the copy, and the library
     names = common(tmp_path, "ada")
     early = run_outside(
         tmp_path, "grade", *names, "--submitted", tmp_path, check=False, ALCHEMY_COURSE_SECRET="", PYTHONPATH=place
@@ -293,12 +294,13 @@ def test_an_overlay_replaces_an_item_and_adds_an_assignment(tmp_path: Path) -> N
 def test_make_coursework_goes_from_roster_to_gradebook(tmp_path: Path) -> None:
     """The target itself, with the demonstration as an overlay; twice, with the same bytes in the release."""
     (tmp_path / "roster.csv").write_text("student,name\nada,Ada L\nbob,Bob M\n", encoding="utf-8")
+    here = os.path.relpath(sys.prefix, ROOT)  # no target of make may lie behind a space
     command = [
         "make",
         "--no-print-directory",
         "-o",
-        f"{sys.prefix}/.installed",
-        f"COURSE_VENV={sys.prefix}",
+        f"{here}/.installed",
+        f"COURSE_VENV={here}",
         f"OVERLAY={DEMO}",
         f"ROSTER={tmp_path / 'roster.csv'}",
         f"SUBMITTED={tmp_path / 'in'}",
