@@ -53,6 +53,10 @@ DRAWN = """() => document.querySelectorAll('mjx-container, svg[role=img]').forEa
 AXE = """rules => axe.run({resultTypes: ['violations'], preload: false, ...(rules && {runOnly: rules})})
   .then(r => r.violations.map(v => `${v.id}: `
     + v.nodes.slice(0, 4).map(n => `${n.target} ${n.html.slice(0, 120)}`).join(' | ')))"""
+# Colours that are still on their way to another theme have any contrast.
+SETTLED = """() => Promise.race([
+  Promise.all(document.getAnimations().map(a => a.finished.catch(() => null))), new Promise(done => setTimeout(done, 2000))])
+  .then(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))))"""
 COLOURS = ["color-contrast", "link-in-text-block"]  # what the dark can change
 SEEN = """() => ({
   formulas: document.querySelectorAll('.math.notranslate, div.math').length,
@@ -119,8 +123,10 @@ def look(page, base: str, html: str) -> Visit:
     page.evaluate(ONE_OF_EACH)
     page.evaluate(axe.read_text(encoding="utf-8"))
     page.evaluate(DRAWN)
+    page.evaluate(SETTLED)
     visit.dark = page.evaluate(AXE, COLOURS)
     page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.evaluate(SETTLED)
     visit.light = page.evaluate(AXE)
     return visit
 
