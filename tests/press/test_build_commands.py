@@ -83,7 +83,7 @@ def test_a_short_table_of_contents_keeps_the_pages_that_run_nothing() -> None:
     ]
 
 
-CI_STEPS = ("lint", "test", "book SCALE=laptop SEED=0 BUDGET=1500", "ledger", "test-site", "test-coursework")
+CI_STEPS = ("lint", "test", "book SCALE=laptop SEED=0 BUDGET=1200", "ledger", "test-site", "test-coursework")
 OPTIONAL = ("chromium fonts-liberation", "bubblewrap")
 
 
